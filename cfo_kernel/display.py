@@ -27,6 +27,8 @@ def cell(value: Any, format: NumberFormat | None) -> str:
             return f"{number:z.{format.decimals}f}"
         case "percent":
             return f"{number.scaleb(2):z,.{format.decimals}f}%"
+        case "points":
+            return f"{number:z,.{format.decimals}f}%"
         case _:
             return f"{number:z,.{format.decimals}f}"
 

@@ -18,8 +18,8 @@ from typing import Any, ClassVar, Literal, get_args
 
 from cfo_kernel import column_names
 
-Role = Literal["amount", "percent", "rate", "count", "year", "code", "number"]
-Known = Literal["percent", "count", "number"]
+Role = Literal["amount", "percent", "points", "rate", "count", "year", "code", "number"]
+Known = Literal["percent", "points", "count", "number"]
 MOST_DECIMALS = 12
 _MAX_DECIMALS = 38  # of a DECIMAL
 _NUMBERS = (
@@ -36,8 +36,9 @@ _MIN_LEVEL = 0.05  # a largest margin of 0.05 percent does not occur; one of 5 p
 class NumberFormat:
     """The format in which the numbers in a column are shown.
 
-    A `percent` is a fraction that is shown multiplied by 100. A `year` or a `code` has no thousands separators.
-    `decimals` is the number of decimals shown in all cells; for a `percent`, it refers to the percentage.
+    A `percent` is a fraction that is shown multiplied by 100; `points` are in percent already and are shown as such. A
+    `year` or a `code` has no thousands separators. `decimals` is the number of decimals shown in all cells; for a
+    `percent`, it refers to the percentage.
     """
 
     # Not a pydantic model, because each SQL worker would then spend a fifth of its start on importing pydantic.
@@ -118,6 +119,8 @@ def _role(parts: tuple[str, ...], kind: str, values: ColumnValues, known: Known 
     is_whole = values.decimals == 0
     if known == "percent" or (known == "count" and is_whole):
         return known
+    if known == "points":
+        return "points" if values.largest > 1 else "number"
     if is_whole and column_names.says_year(parts) and _YEARS[0] <= values.minimum <= values.maximum <= _YEARS[1]:
         return "year"
     if is_whole and column_names.says_count(parts):

@@ -31,6 +31,9 @@ def divided(connection: duckdb.DuckDBPyConnection) -> Generator[list[str]]:
     if len(names) <= _WIDTH:
         yield ["staging"]
         return
+    said = connection.execute(
+        "SELECT column_name, comment FROM duckdb_columns() WHERE table_name = 'staging' AND comment IS NOT NULL"
+    ).fetchall()
     blocks: list[str] = []
     for i, some in enumerate(batches(names)):
         blocks.append(f"block_{i}")
@@ -42,7 +45,7 @@ def divided(connection: duckdb.DuckDBPyConnection) -> Generator[list[str]]:
         "SELECT column_name, comment FROM duckdb_columns() WHERE table_name LIKE 'block_%' AND comment IS NOT NULL"
     ).fetchall()
     connection.execute(f"CREATE TABLE staging AS FROM {' POSITIONAL JOIN '.join(blocks)}")
-    for name, comment in comments:
+    for name, comment in (*said, *comments):
         connection.execute(f"COMMENT ON COLUMN staging.{quoted(name)} IS {text_literal(comment)}")
     for block in blocks:
         connection.execute(f"DROP TABLE {block}")

@@ -12,7 +12,16 @@ from pathlib import Path
 
 import duckdb
 
-from cfo_kernel.data import csv_blocks, csv_header, csv_rows, fixed_width, headers, text_encoding, text_footers
+from cfo_kernel.data import (
+    csv_blocks,
+    csv_header,
+    csv_rows,
+    fixed_width,
+    headers,
+    staging_formats,
+    text_encoding,
+    text_footers,
+)
 from cfo_kernel.data.column_blocks import batches
 from cfo_kernel.data.csv_dialect import find_dialect
 from cfo_kernel.data.csv_grammar import Dialect
@@ -79,6 +88,8 @@ def load(connection: duckdb.DuckDBPyConnection, table: TextTable, scratch: Path)
     body.path.unlink()
     for cells in (head.cells, *(row for row in header.rows if row != head.cells)):
         decisions += _empty_repeated_headers(connection, header, list(cells), source_rows)
+    for column in header.in_percent:
+        staging_formats.mark_points(connection, header.names[column])
     _drop_empty(connection, header)
     return source_rows, decisions + header.decisions
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from cfo_kernel.data import header_names, header_rows
+from cfo_kernel.data import header_names, header_rows, units
 from cfo_kernel.data.cell_kinds import CellKind, kind_of
 from cfo_kernel.data.decisions import MAX_ROWS, Decision, DecisionKind
 from cfo_kernel.data.header_rows import HeaderRows
@@ -27,7 +27,7 @@ class Header:
     """The row at which the data begin, and the columns' names.
 
     `unnamed` are the columns without a header cell, and `values` those of figures, years and dates. `rows` are the rows
-    of the header, which may be repeated on each page.
+    of the header, which may be repeated on each page. `in_percent` are the columns of which the header says so.
     """
 
     first_row: int
@@ -36,6 +36,7 @@ class Header:
     decisions: list[Decision]
     values: frozenset[int] = frozenset()
     rows: Sequence[Sequence[Any]] = ()
+    in_percent: frozenset[int] = frozenset()
 
 
 def find_header(rows: Sequence[Sequence[Any]], width: int, *, merged: bool = False) -> Header | None:
@@ -58,7 +59,13 @@ def find_header(rows: Sequence[Sequence[Any]], width: int, *, merged: bool = Fal
     names = column_names(cells)
     unnamed = [i for i, cell in enumerate(cells) if not cell]
     repeatable = [row for i in sorted(found.names + found.units) if _may_repeat(row := rows[i], found.values)]
-    return Header(found.first, names, unnamed, _decisions(rows, found, names), found.values, repeatable)
+    in_percent = frozenset(i for i in found.values if _is_percent([rows[j] for j in found.names + found.units], i))
+    return Header(found.first, names, unnamed, _decisions(rows, found, names), found.values, repeatable, in_percent)
+
+
+def _is_percent(rows: Sequence[Sequence[Any]], column: int) -> bool:
+    """Whether a cell of the header is only the unit percent."""
+    return any(column < len(row) and units.is_percent(str(row[column] or "")) for row in rows)
 
 
 def _may_repeat(row: Sequence[Any], values: frozenset[int]) -> bool:

@@ -25,6 +25,7 @@ from cfo_kernel.data import (
     nested_columns,
     sheet_writer,
     staging,
+    staging_formats,
     table_files,
     total_rows,
     union_writer,
@@ -103,6 +104,8 @@ def _tables(source: Path, scratch: Path, target: Path) -> tuple[list[dict[str, A
         with staging.connect(scratch) as connection:
             connection.register("sheet", sheet.table)
             connection.execute("CREATE TABLE staging AS FROM sheet")
+            for column in sheet.in_percent:
+                staging_formats.mark_points(connection, column)
             decisions = sheet.decisions + staging.settle_types(connection, sheet.rows)
             decisions = total_rows.remove_total_rows(connection, sheet.rows, decisions)
             file = target / f"{len(found)}.parquet"

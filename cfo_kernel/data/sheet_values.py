@@ -90,6 +90,8 @@ def number_pattern(format: NumberFormat) -> NumberPattern:
     match format.role:
         case "percent":
             shown = pattern = f"0{decimals}%"
+        case "points":
+            shown = pattern = f'#,##0{decimals}"%"'
         case "year" | "code":
             shown = pattern = "0"
         case _:

@@ -1,6 +1,6 @@
 """The formats of the columns of `staging`: those stored in their file, or otherwise those that the rows suggest.
 
-A column that was written in percent is marked with a comment.
+A column that was written in percent, or whose header says that it is in percent, is marked with a comment.
 """
 
 from collections.abc import Mapping
@@ -11,15 +11,21 @@ import duckdb
 
 from cfo_kernel.data.column_blocks import batches
 from cfo_kernel.executors import stored_formats
-from cfo_kernel.number_formats import MOST_DECIMALS, ColumnValues, NumberFormat, is_number, number_format
+from cfo_kernel.number_formats import MOST_DECIMALS, ColumnValues, Known, NumberFormat, is_number, number_format
 from cfo_kernel.sql_text import quoted
 
-_PERCENT = "written in percent"
+_PERCENT, _POINTS = "written in percent", "in percent"
+_KNOWN: dict[str, Known] = {_PERCENT: "percent", _POINTS: "points"}
 
 
 def mark_percent(connection: duckdb.DuckDBPyConnection, table: str, column: str) -> None:
     """Marks a column that was written in percent and now contains fractions."""
     connection.execute(f"COMMENT ON COLUMN {table}.{quoted(column)} IS '{_PERCENT}'")
+
+
+def mark_points(connection: duckdb.DuckDBPyConnection, column: str) -> None:
+    """Marks a column of `staging` whose figures are in percent, and stay as they are written."""
+    connection.execute(f"COMMENT ON COLUMN staging.{quoted(column)} IS '{_POINTS}'")
 
 
 def number_formats(connection: duckdb.DuckDBPyConnection, file: Path | None = None) -> list[NumberFormat | None]:
@@ -28,8 +34,9 @@ def number_formats(connection: duckdb.DuckDBPyConnection, file: Path | None = No
     described = [(name, kind) for name, kind, *_ in connection.execute("DESCRIBE staging").fetchall()]
     missing = {name: kind for name, kind in described if is_number(kind) and name not in stored}
     values = _values(connection, missing)
-    marked = "SELECT column_name FROM duckdb_columns() WHERE table_name = 'staging' AND comment = ?"
-    percents = {name for (name,) in connection.execute(marked, [_PERCENT]).fetchall()}
+    marked = "SELECT column_name, comment FROM duckdb_columns() WHERE table_name = 'staging' AND comment IS NOT NULL"
+    marks: list[tuple[str, str]] = connection.execute(marked).fetchall()
+    known: dict[str, Known] = {name: _KNOWN[comment] for name, comment in marks if comment in _KNOWN}
     return [
         stored[name]
         if name in stored and is_number(kind)
@@ -37,7 +44,7 @@ def number_formats(connection: duckdb.DuckDBPyConnection, file: Path | None = No
             name,
             kind,
             values.get(name, ColumnValues()),
-            "percent" if name in percents else None,
+            known.get(name),
             is_source=file is None,
         )
         for name, kind in described

@@ -45,7 +45,7 @@ def is_unit(text: str) -> bool:
 
 
 def is_percent(text: str) -> bool:
-    """Whether the unit is percent."""
+    """Whether the text is only the unit percent."""
     words = [word for word in _words(text) if word not in _BESIDE]
     return len(words) == 1 and words[0] in _PERCENT
 

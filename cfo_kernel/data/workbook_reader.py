@@ -32,13 +32,17 @@ _WITHOUT_CELLS = (  # not a dict, because the kinds are not hashable
 
 @dataclass(frozen=True)
 class Sheet:
-    """A sheet with its table, its rows and the decisions about it, or with the reason why it has no table."""
+    """A sheet with its table, its rows and the decisions about it, or with the reason why it has no table.
+
+    The figures of the columns `in_percent` are percentages.
+    """
 
     name: str
     table: pa.Table | None = None
     rows: SourceRows = field(default_factory=SourceRows)
     decisions: list[Decision] = field(default_factory=list[Decision])
     left_out: str | None = None
+    in_percent: list[str] = field(default_factory=list[str])
 
 
 def read_sheets(path: Path) -> Iterator[Sheet]:
@@ -150,4 +154,6 @@ def _read_table(name: str, grid: Grid, source: _Source) -> Sheet:
     numbers = [number for number, _ in rows]
     names = {grid.left + i: column for i, column in enumerate(header.names)}
     decisions += source.marks.hidden(source.sheet).decisions(numbers, names)
-    return Sheet(name, pa.table(columns), SourceRows(numbers=[number + 1 for number in numbers]), decisions)
+    in_percent = [header.names[i] for i in header.in_percent if header.names[i] in columns]
+    source_rows = SourceRows(numbers=[number + 1 for number in numbers])
+    return Sheet(name, pa.table(columns), source_rows, decisions, in_percent=in_percent)

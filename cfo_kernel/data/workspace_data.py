@@ -242,7 +242,7 @@ class WorkspaceData:
         """Writes the selected rows to `to`, as Parquet."""
         table, thread_tables = await self._described_file(file)
         formats = {column.name: column.format for column in table.columns if column.format}
-        roles: dict[str, Known] = {n: f.role for n, f in formats.items() if f.role == "percent" or f.role == "count"}
+        roles: dict[str, Known] = {n: f.role for n, f in formats.items() if f.role in ("percent", "points", "count")}
         await self._run(
             Query(mode="sql", sql=result_pages.rows_sql(table, selection)), 1, to, thread_tables, None, roles
         )

@@ -9,7 +9,7 @@ import itertools
 import json
 from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import duckdb
 
@@ -32,15 +32,22 @@ _SCALES = {"*", "/", "//", "pow", "power", "^", "**"}
 
 
 def fraction_columns(
-    sql: str, names: list[str], tables: Mapping[str, str], connection: duckdb.DuckDBPyConnection
+    sql: str,
+    names: list[str],
+    tables: Mapping[str, str],
+    connection: duckdb.DuckDBPyConnection,
+    role: Literal["percent", "points"] = "percent",
 ) -> frozenset[str]:
-    """The columns among `names` that certainly contain fractions. `sql` is one SELECT over `tables` (name to file)."""
+    """The columns among `names` that certainly contain fractions. `sql` is one SELECT over `tables` (name to file).
+
+    With the role `points`, those that only pass on or average figures that are in percent already.
+    """
     [(answer,)] = connection.execute("SELECT json_serialize_sql(?)", [sql]).fetchall()
     tree = json.loads(answer)
     nodes = list(itertools.islice(_nodes(tree), _MAX_NODES + 1))
     if len(nodes) > _MAX_NODES or any(map(_hides_origins, nodes)):
         return frozenset()
-    query = _Query(tree, _stored_fractions(tree, tables))
+    query = _Query(tree, _stored(tree, tables, role), may_divide=role == "percent")
     return frozenset(name for name in names if query.holds_fractions(name.lower()))
 
 
@@ -52,24 +59,25 @@ def _hides_origins(node: Node) -> bool:
     return bool(is_several or is_renamed or is_replaced or node.get("rename_list"))
 
 
-def _stored_fractions(tree: Node, tables: Mapping[str, str]) -> dict[str, bool]:
-    """The columns of the tables, in lower case, and whether they contain fractions in all tables that have them."""
+def _stored(tree: Node, tables: Mapping[str, str], role: str) -> dict[str, bool]:
+    """The columns of the tables, in lower case, and whether they have this role in all tables that have them."""
     used = {fold_case(str(node["table_name"])) for node in _nodes(tree) if node.get("type") == "BASE_TABLE"}
     found: dict[str, bool] = {}
     for table in used & tables.keys():
         for name, format in stored_formats.read(Path(tables[table])).items():
-            found[name.lower()] = format.role == "percent" and found.get(name.lower(), True)
+            found[name.lower()] = format.role == role and found.get(name.lower(), True)
     return found
 
 
 class _Query:
     """The expressions in all parts of a query, by their aliases in lower case.
 
-    `known` has the columns of the tables, and whether they contain fractions.
+    `known` has the columns of the tables, and whether they contain fractions. `may_divide` says whether a quotient is
+    one too.
     """
 
-    def __init__(self, tree: Node, known: Mapping[str, bool]) -> None:
-        self._known = known
+    def __init__(self, tree: Node, known: Mapping[str, bool], *, may_divide: bool) -> None:
+        self._known, self._may_divide = known, may_divide
         self._steps = 0
         self._named: dict[str, list[Node]] = {}
         items = [item for node in _nodes(tree) for item in cast("list[Node]", node.get("select_list") or [])]
@@ -96,7 +104,7 @@ class _Query:
             for item in items:
                 if source := _passed_on(item):
                     waiting.append((source, is_part))
-                elif not (is_part and self._is_quotient(item, seen)):
+                elif not (self._may_divide and is_part and self._is_quotient(item, seen)):
                     return False
         return any(self._is_grounded(name) for name in seen)
 

@@ -178,8 +178,10 @@ class SqlWorker:
             return {}
         tables = {**{fold_case(name): path for name, path in thread_tables.items()}, **self.tables}
         with self.connection.cursor() as parser:
-            fractions = fraction_columns(sql_policy.without_trailing_comments(sql), decimals, tables, parser)
-        return {name: "percent" if name in fractions else "number" for name in decimals}
+            bare = sql_policy.without_trailing_comments(sql)
+            fractions = fraction_columns(bare, decimals, tables, parser)
+            points = fraction_columns(bare, decimals, tables, parser, "points")
+        return {n: "percent" if n in fractions else "points" if n in points else "number" for n in decimals}
 
     def _deliver(
         self,

@@ -1,12 +1,18 @@
 """The names of columns from one or several rows of a header."""
 
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
+import duckdb
 import pytest
 
-from cfo_kernel.data import headers, units
+from cfo_kernel import display
+from cfo_kernel.data import headers, sheet_values, units
 from cfo_kernel.data.headers import Header
+from cfo_kernel.executors.sql_fractions import fraction_columns
+from cfo_kernel.number_formats import NumberFormat
+from tests.data.conftest import Ingest
 
 Rows = list[list[Any]]
 
@@ -105,3 +111,25 @@ def test_units(text: str) -> None:
 @pytest.mark.parametrize("text", ["Amount", "Total", "Units", "Q1", "in", "Change", "2019", "All", "(Note 3)"])
 def test_words_that_are_no_units(text: str) -> None:
     assert not units.is_unit(text)
+
+
+def test_figures_in_percent_stay_as_they_are_written_and_are_shown_in_percent(ingest: Ingest) -> None:
+    [table] = ingest("rates.csv", b"Account,Amount,Rate\n,EUR,%\nSales,100.00,19.00\nRent,20.00,7.50\n")
+    assert table.column("Rate") == [Decimal("19.00"), Decimal("7.50")]
+    [_, amount, rate] = [column.format for column in table.table.columns]
+    assert amount is not None
+    assert amount.role != "points"
+    assert display.cell(Decimal("19"), rate) == "19.0%"
+    assert rate is not None
+    assert sheet_values.number_pattern(rate).pattern == '#,##0.0"%"'
+    with duckdb.connect() as connection:
+        found = {
+            sql: fraction_columns(sql, ["Rate"], {"t": str(table.file)}, connection, "points")
+            for sql in ("SELECT Rate FROM t", "SELECT avg(Rate) AS Rate FROM t", "SELECT Rate / 2 AS Rate FROM t")
+        }
+    assert [bool(columns) for columns in found.values()] == [True, True, False]
+
+
+def test_fractions_below_a_unit_of_percent_are_not_shown_as_points(ingest: Ingest) -> None:
+    [table] = ingest("rates.csv", b"Account,Rate\n,%\nSales,0.19\nRent,0.07\n")
+    assert table.table.columns[1].format == NumberFormat(role="number", decimals=2)

@@ -83,7 +83,7 @@ export function formatNumber(cell: Cell, { role, decimals }: NumberFormat): stri
   const isPlain = role === "year" || role === "code";
   const grouped = isPlain ? integer : integer.replace(/^0+(?=\d)/, "").replace(/\B(?=(\d{3})+$)/g, ",");
   const padded = fraction.padEnd(decimals, "0");
-  const text = (padded ? `${grouped}.${padded}` : grouped) + (role === "percent" ? "%" : "");
+  const text = (padded ? `${grouped}.${padded}` : grouped) + (role === "percent" || role === "points" ? "%" : "");
   const isNegative = sign === "-" && /[1-9]/.test(text);
   if (!isNegative) return text;
   return isPlain ? `-${text}` : `(${text})`;

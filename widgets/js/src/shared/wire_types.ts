@@ -339,7 +339,7 @@ export interface ResultColumn {
   format: NumberFormat | null;
 }
 export interface NumberFormat {
-  role: "amount" | "percent" | "rate" | "count" | "year" | "code" | "number";
+  role: "amount" | "percent" | "points" | "rate" | "count" | "year" | "code" | "number";
   decimals: number;
 }
 export interface Query {
