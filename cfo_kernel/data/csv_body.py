@@ -1,0 +1,135 @@
+"""Reads the rows below the header of a delimited text file with DuckDB's strict parser, if they are clean.
+
+Runs in the ingest worker.
+"""
+
+import mmap
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import duckdb
+
+from cfo_kernel.data import text_encoding
+from cfo_kernel.data.column_blocks import batches
+from cfo_kernel.data.csv_grammar import Dialect
+from cfo_kernel.errors import UnreadableFile
+from cfo_kernel.sql_text import quoted, text_literal
+
+_CHUNK = 1 << 20
+MAX_LINE = 32 << 20
+"""The number of characters in the longest line that is read."""
+
+
+@dataclass(frozen=True)
+class Body:
+    """The file with the rows below the header.
+
+    `count` lines of it are not empty; `has_gaps` says that there are empty ones between them. `delimiters` counts the
+    separators.
+    """
+
+    path: Path
+    count: int
+    delimiters: int
+    has_gaps: bool
+    has_quotes: bool
+    has_spaced_quotes: bool
+
+
+def copy_body(text: text_encoding.Text, name: str, lines: int, dialect: Dialect, path: Path) -> Body:
+    """Copies the rows below the header as UTF-8 with LF line ends.
+
+    DuckDB cannot skip lines inside a quoted cell. A file with an overlong line is refused, because the lenient reader
+    would silently skip those rows.
+    """
+    count = delimiters = length = 0
+    has_quotes = has_spaced_quotes = has_gaps = False
+    is_after_gap = False
+    spaced = f"{dialect.delimiter} {dialect.quote}"
+    with text.path.open(encoding=text.encoding) as file, path.open("w", encoding="utf-8", newline="\n") as out:
+        for _ in range(lines):
+            file.readline()
+        last = "\n"
+        while chunk := file.read(_CHUNK):
+            length = len(chunk) - chunk.rfind("\n") - 1 if "\n" in chunk else length + len(chunk)
+            if length > MAX_LINE:
+                problem = f"it has a line of more than {MAX_LINE >> 20} MB"
+                raise UnreadableFile(f"{name} is damaged: {problem}. Save it again as CSV.")
+            out.write(chunk)
+            has_quotes = has_quotes or dialect.quote in chunk
+            has_spaced_quotes = has_spaced_quotes or (has_quotes and spaced in chunk)
+            empty = chunk.count("\n\n") + (last == chunk[0] == "\n")
+            has_gaps = has_gaps or "\n\n" in chunk.rstrip("\n") or (is_after_gap and not chunk.isspace())
+            is_after_gap = chunk.endswith("\n\n") or (chunk == "\n" == last)
+            count += chunk.count("\n") - empty
+            delimiters += chunk.count(dialect.delimiter)
+            last = chunk[-1]
+    return Body(path, count + (last != "\n"), delimiters, has_gaps, has_quotes, has_spaced_quotes)
+
+
+def shortened(body: Body, footer: str, dialect: Dialect) -> Body:
+    """The description of the file after this footer was cut off."""
+    count = body.count - sum(line != "" for line in footer.split("\n"))
+    with body.path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        has_gaps = content.find(b"\n\n") >= 0 or content[:1] == b"\n"
+    return replace(body, count=count, delimiters=body.delimiters - footer.count(dialect.delimiter), has_gaps=has_gaps)
+
+
+def read_clean(connection: duckdb.DuckDBPyConnection, body: Body, dialect: Dialect, names: list[str]) -> bool:
+    """Whether DuckDB's strict parser has read the rows into `staging`.
+
+    It is tried first, because it runs in parallel, and nearly every file passes. It does not notice rows that a stray
+    quotation mark has joined, drops an empty cell at the end of a row that has one too many, even if the others have
+    moved, and leaves the marks of quoted cells behind a space.
+    """
+    if dialect.has_escapes or (body.has_spaced_quotes and dialect.skips_spaces):
+        return False
+    try:
+        _read_csv(connection, body.path, dialect, names)
+    except duckdb.OutOfMemoryException as error:
+        raise MemoryError from error
+    except duckdb.Error:
+        return False
+    if not body.has_gaps and row_count(connection) == body.count and _has_all_cells(connection, body, dialect, names):
+        return True
+    connection.execute("DROP TABLE staging")
+    return False
+
+
+def _read_csv(connection: duckdb.DuckDBPyConnection, body: Path, dialect: Dialect, names: list[str]) -> None:
+    columns = ", ".join(f"{text_literal(name)}: 'VARCHAR'" for name in names)
+    connection.execute(
+        f"""CREATE TABLE staging AS FROM read_csv(?, auto_detect = false, header = false, columns = {{{columns}}},
+            delim = ?, quote = ?, escape = ?, max_line_size = {MAX_LINE})""",
+        [str(body), dialect.delimiter, dialect.quote, dialect.quote],
+    )
+
+
+def read_even(connection: duckdb.DuckDBPyConnection, name: str, even: Path, names: list[str]) -> None:
+    """Reads rows that `csv_rows` has written. Refuses a file in which one of them is far too long."""
+    try:
+        _read_csv(connection, even, Dialect(","), names)
+    except duckdb.OutOfMemoryException as error:
+        raise MemoryError from error
+    except duckdb.Error as error:
+        problem = "its rows cannot be told apart, or one of them is far too long"
+        raise UnreadableFile(f"{name} is damaged: {problem}. Save it again as CSV.") from error
+    even.unlink()
+
+
+def _has_all_cells(connection: duckdb.DuckDBPyConnection, body: Body, dialect: Dialect, names: list[str]) -> bool:
+    """Whether the separators of the file are those between the cells of `staging` and those inside them."""
+    inside = body.delimiters - body.count * (len(names) - 1)
+    if not body.has_quotes and len(names) > 1:
+        return inside == 0
+    for some in batches([quoted(name) for name in names]) if inside else ():
+        delimiter = text_literal(dialect.delimiter)
+        counts = " + ".join(f"coalesce(length({c}) - length(replace({c}, {delimiter}, '')), 0)" for c in some)
+        [(count,)] = connection.execute(f"SELECT coalesce(sum({counts}), 0) FROM staging").fetchall()  # noqa: S608 - quoted
+        inside -= count
+    return inside == 0
+
+
+def row_count(connection: duckdb.DuckDBPyConnection) -> int:
+    """The number of rows of `staging`."""
+    return connection.execute("SELECT count(*) FROM staging").fetchall()[0][0]
