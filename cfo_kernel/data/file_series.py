@@ -36,6 +36,8 @@ class SeriesName:
     place: str
     kinds: tuple[str, ...]
     start: date | None = None
+    order: tuple[int, int, int] = (0, 0, 0)
+    """The year, month and day, as far as they are known."""
 
 
 @dataclass
@@ -73,7 +75,8 @@ def series_name(stem: str) -> SeriesName | None:
         place.add(NUMBER, form.pop())
     if not place.kinds or not _VERSIONS.isdisjoint(form):
         return None
-    return SeriesName(" ".join(word for word in form), " ".join(place.words), tuple(sorted(place.kinds)), place.start)
+    order = (place.year or 0, place.month or 0, place.day or 0)
+    return SeriesName(" ".join(form), " ".join(place.words), tuple(sorted(place.kinds)), place.start, order)
 
 
 def _is_number(token: str) -> bool:

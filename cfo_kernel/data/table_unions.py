@@ -119,7 +119,7 @@ def _series(parts: Sequence[Part]) -> Iterator[tuple[str, list[Part]]]:
             series[found.form, found.kinds, sheet].append((found, part))
     for (form, _, sheet), members in series.items():
         if 1 < len(members) <= MOST_PARTS:
-            members.sort(key=lambda member: (str(member[0].start or ""), member[1].file))
+            members.sort(key=lambda member: (member[0].order, member[1].file))
             yield file_names.identifier(sheet or form) if sheet or form else "", [part for _, part in members]
 
 

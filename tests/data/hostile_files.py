@@ -10,6 +10,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tests.data import open_documents
+
 _MAIN = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
 _OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _PACKAGE = "http://schemas.openxmlformats.org/package/2006"
@@ -89,6 +91,13 @@ def _parts(count: int) -> bytes:
     with zipfile.ZipFile(file, "w") as archive:
         for i in range(count):
             archive.writestr(str(i), "")
+    return file.getvalue()
+
+
+def _zip_of(name: str, content: bytes) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(name, content)
     return file.getvalue()
 
 
@@ -226,6 +235,13 @@ READ: dict[str, bytes] = {
     "long_header.xlsx": book(sheet(_ROWS.replace("<t>a</t>", f"<t>{'h' * 1_000_000}</t>"))),
     "picture_of_gigabytes.xlsx": unpacking_to(
         0xFFFFFFF0, book(sheet(), **{"xl/media/image1.png": b"x"}), b"xl/media/image1.png"
+    ),
+    "packed.csv.gz": gzip.compress(b"a,b\n1,2\n"),
+    "packed.zip": _zip_of("data.csv", b"a,b\n1,2\n"),
+    "records.ndjson": b'{"a": 1, "b": {"c": [2]}}\n',
+    "open.ods": open_documents.book(
+        open_documents.row(open_documents.cell("a"), open_documents.cell("b")),
+        open_documents.row(open_documents.cell(1), open_documents.cell(2)),
     ),
     "long_cells.csv": b"a,b\n" + b"9" * 3_000_000 + b"," + b"1.234" * 300_000 + b"\n",
 }

@@ -47,3 +47,8 @@ def test_a_year_and_its_months_are_different_series() -> None:
 @pytest.mark.parametrize("stem", ["x 20241345", "x 2024-02-31", "1Q24 x", "12", "", "売上 2024年1月", "٣ ٢٠٢٤", "²"])
 def test_any_name_can_be_read(stem: str) -> None:
     series_name(stem)
+
+
+def test_months_without_a_year_are_in_order() -> None:
+    found = [name for month in ("Dez", "März", "Feb", "Jan") if (name := series_name(f"GL {month}"))]
+    assert [name.place for name in sorted(found, key=lambda name: name.order)] == ["jan", "feb", "marz", "dez"]
