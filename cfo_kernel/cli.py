@@ -148,7 +148,7 @@ def threads(workspace: NeededWorkspace, as_json: JsonOption = False) -> None:
 
 @app.command()
 def upload(
-    files: Annotated[list[Path], typer.Argument(help="CSV, Excel or Parquet files.")],
+    files: Annotated[list[Path], typer.Argument(help="CSV, Excel, JSON or Parquet files.")],
     workspace: NeededWorkspace,
     as_json: JsonOption = False,
 ) -> None:

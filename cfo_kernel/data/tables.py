@@ -211,6 +211,6 @@ def _relations(tables: Iterable[Table]) -> Iterable[Relation]:
 def why_no_tables(problems: Sequence[str]) -> str:
     """Explains why a workspace has no tables. `problems` are the reasons why its files cannot be read."""
     if not problems:
-        return "There is no data yet. Upload a CSV, Excel or Parquet file first."
+        return "There is no data yet. Upload a CSV, Excel, JSON or Parquet file first."
     others = f" {len(problems) - 1:,} more files cannot be read either." if len(problems) > 1 else ""
     return f"No file can be read. {problems[0]}{others}"

@@ -27,7 +27,7 @@ async def list_files(workspace: WorkspaceDep, page: PageDep) -> Page[DataFile]:
 
 @_long.post("/data", status_code=201, responses=may(404, 409, 422, 429))
 async def upload_files(
-    workspace: WorkspaceDep, files: Annotated[list[UploadFile], File(description="CSV, Excel or Parquet files.")]
+    workspace: WorkspaceDep, files: Annotated[list[UploadFile], File(description="CSV, Excel, JSON or Parquet files.")]
 ) -> Uploaded:
     """Stores files in `data/`, one after the other. An existing file with the same name is replaced.
 

@@ -111,7 +111,7 @@ function GlossaryFaults({ problems }: { problems: string[] }) {
 
 function NoData({ datasets, isEmpty }: { datasets: DatasetSummary[] | null; isEmpty: boolean }) {
   if (datasets === null) return <p class="cfo-nothing" role="status">Reading files…</p>;
-  return isEmpty ? <p class="cfo-nothing">No data yet. Drop CSV, Excel or Parquet files here, or click Add files.</p> : null;
+  return isEmpty ? <p class="cfo-nothing">No data yet. Drop CSV, Excel, JSON or Parquet files here, or click Add files.</p> : null;
 }
 
 function AddFiles({ suffixes, onAdd }: { suffixes: string[]; onAdd: (files: Iterable<OfferedFile>) => void }) {
