@@ -54,7 +54,8 @@ COUNT = _listed(
 CODE = _listed(
     "id ids uuid guid key code codes codigo clave kode nr no nro nummer number num numero"
     " zip zipcode plz postal postcode postleitzahl phone telephone telefon telefono tel fax mobile movil"
-    " account acct konto cuenta compte gl kostenstelle kst sku ean gtin upc isbn iban bic swift"
+    " account acct konto grootboek grootboekrekening conto cuenta compte gl kostenstelle kst"
+    " sku ean gtin upc isbn iban bic swift"
     " ssn tin ein duns siren siret date datum fecha yyyymm yyyymmdd ref reference serial routing"
     " invoice voucher beleg document period periode periodo month week day quarter"
     " monat woche tag quartal mes semana dia trimestre mois semaine jour"

@@ -40,6 +40,7 @@ from cfo_kernel.errors import (
     without_paths,
 )
 from cfo_kernel.executors.worker_server import Handler
+from cfo_kernel.sql_text import quoted
 
 _LISTED_REASONS = 20
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
@@ -108,6 +109,8 @@ def _tables(source: Path, scratch: Path, target: Path) -> tuple[list[dict[str, A
                 staging_formats.mark_points(connection, column)
             decisions = sheet.decisions + staging.settle_types(connection, sheet.rows)
             decisions = total_rows.remove_total_rows(connection, sheet.rows, decisions)
+            for column in sheet.incomplete:  # last, so that no step makes figures of it again
+                connection.execute(f"ALTER TABLE staging ALTER {quoted(column)} TYPE VARCHAR")
             file = target / f"{len(found)}.parquet"
             found.append(table_files.store(connection, file, sheet.name or None, decisions))
     if not found:

@@ -3,6 +3,7 @@
 Runs in the ingest worker. The workbook parser returns both as empty cells, which a sum would silently leave out.
 """
 
+import re
 import zipfile
 from collections import Counter
 from dataclasses import dataclass, field
@@ -16,14 +17,21 @@ _CHUNK = 1 << 20
 _MAX_DIRECTORY = 16 << 20  # bytes of each part that lists the sheets
 _BOOK, _RELATIONS = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
 _NAMESPACE = "|"
+_SAVE = "Open the workbook in a spreadsheet program, save it, and upload it again."
+_TOTAL = re.compile(r"(?:SUM|SUBTOTAL\(\d+,)\(?\s*\$?([A-Z]{1,3})\$?\d+:\$?([A-Z]{1,3})\$?\d+\s*\)", re.IGNORECASE)
+_MAX_FORMULA = 100
 
 
 @dataclass
 class LostCells:
-    """The number of lost cells by column, counted from zero. `example` is one of the errors."""
+    """The number of lost cells by column, counted from zero. `example` is one of the errors.
+
+    `totals` are formulas that add up cells above or below them. Without their values, no sum is incomplete.
+    """
 
     errors: Counter[int] = field(default_factory=Counter[int])
     uncalculated: Counter[int] = field(default_factory=Counter[int])
+    totals: Counter[int] = field(default_factory=Counter[int])
     example: str = ""
 
     def decisions(self, column: int, name: str) -> list[Decision]:
@@ -35,13 +43,17 @@ class LostCells:
             found.append(_empty(name, count, text))
         if count := self.uncalculated[column]:
             cells = "1 formula was" if count == 1 else f"{count:,} formulas were"
-            advice = "Open the workbook in a spreadsheet program, save it, and upload it again."
-            found.append(_empty(name, count, f"{name}: {cells} never calculated, read as empty. {advice}"))
+            kept = "The column is kept as text, because its sums would be incomplete."
+            text = f"{name}: {cells} never calculated, read as empty. {kept} {_SAVE}"
+            found.append(_empty(name, count, text, needs_check=True))
+        if count := self.totals[column]:
+            cells = "1 total was" if count == 1 else f"{count:,} totals were"
+            found.append(_empty(name, count, f"{name}: {cells} never calculated, read as empty."))
         return found
 
 
-def _empty(column: str, count: int, text: str) -> Decision:
-    return Decision(kind=DecisionKind.EMPTY_CELLS, text=text, column=column, count=count)
+def _empty(column: str, count: int, text: str, *, needs_check: bool = False) -> Decision:
+    return Decision(kind=DecisionKind.EMPTY_CELLS, text=text, column=column, count=count, needs_check=needs_check)
 
 
 def parts(path: Path) -> dict[str, str]:
@@ -95,8 +107,8 @@ class _Cells:
         self._below = below
         self._row = self._column = -1
         self._kind = ""
-        self._has_formula = self._in_value = False
-        self._value = ""
+        self._has_formula = self._in_value = self._in_formula = False
+        self._value = self._formula = ""
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         match tag.rpartition(_NAMESPACE)[2]:
@@ -106,9 +118,10 @@ class _Cells:
                 self._column = -1
             case "c":
                 self._column = column_of(attributes.get("r", ""), self._column + 1)
-                self._kind, self._has_formula, self._value = attributes.get("t", ""), False, ""
+                self._kind, self._has_formula = attributes.get("t", ""), False
+                self._value = self._formula = ""
             case "f":
-                self._has_formula = True
+                self._has_formula = self._in_formula = True
             case "v":
                 self._in_value = True
             case _:
@@ -117,18 +130,28 @@ class _Cells:
     def text(self, text: str) -> None:
         if self._in_value:
             self._value += text[:50]
+        elif self._in_formula and len(self._formula) <= _MAX_FORMULA:
+            self._formula += text[:_MAX_FORMULA]
 
     def end(self, tag: str) -> None:
         name = tag.rpartition(_NAMESPACE)[2]
         if name == "v":
             self._in_value = False
+        if name == "f":
+            self._in_formula = False
         if name != "c" or self._row <= self._below:
             return
         if self._kind == "e":
             self.lost.errors[self._column] += 1
             self.lost.example = self.lost.example or self._value.strip()
         elif self._has_formula and not self._value.strip() and self._kind != "str":  # a string may be empty
-            self.lost.uncalculated[self._column] += 1
+            counts = self.lost.totals if self._is_total() else self.lost.uncalculated
+            counts[self._column] += 1
+
+    def _is_total(self) -> bool:
+        """Whether the formula of the cell adds up cells of its own column."""
+        found = _TOTAL.fullmatch(self._formula.strip())
+        return found is not None and column_of(found[1], -1) == column_of(found[2], -1) == self._column
 
 
 def column_of(reference: str, default: int) -> int:

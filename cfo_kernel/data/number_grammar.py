@@ -42,8 +42,9 @@ PADDED_DASH = (
 def _number(mark: Mark) -> str:
     point, comma = (r"\.", ",") if mark == "." else (",", r"\.")
     groups = "|".join(rf"[1-9]\d{{0,2}}({gap}\d{{3}})+" for gap in (comma, _SPACE, "['’]"))
-    indian = rf"[1-9]\d?({comma}\d{{2}})+{comma}\d{{3}}"
-    return rf"((0|[1-9]\d*|{groups}|{indian})({point}\d*)?|{point}\d+)"
+    if mark == ".":  # Indian groups have commas; 10.01.001 is a code
+        groups += r"|[1-9]\d?(,\d{2})+,\d{3}"
+    return rf"((0|[1-9]\d*|{groups})({point}\d*)?|{point}\d+)"
 
 
 _EITHER = r"(0|[1-9]\d*|[1-9]\d{0,2}[.,]\d{3})"

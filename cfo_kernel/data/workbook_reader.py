@@ -34,7 +34,8 @@ _WITHOUT_CELLS = (  # not a dict, because the kinds are not hashable
 class Sheet:
     """A sheet with its table, its rows and the decisions about it, or with the reason why it has no table.
 
-    The figures of the columns `in_percent` are percentages.
+    The figures of the columns `in_percent` are percentages. Those of the columns `incomplete` lack the values of
+    formulas that were never calculated.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Sheet:
     decisions: list[Decision] = field(default_factory=list[Decision])
     left_out: str | None = None
     in_percent: list[str] = field(default_factory=list[str])
+    incomplete: list[str] = field(default_factory=list[str])
 
 
 def read_sheets(path: Path) -> Iterator[Sheet]:
@@ -156,4 +158,5 @@ def _read_table(name: str, grid: Grid, source: _Source) -> Sheet:
     decisions += source.marks.hidden(source.sheet).decisions(numbers, names)
     in_percent = [header.names[i] for i in header.in_percent if header.names[i] in columns]
     source_rows = SourceRows(numbers=[number + 1 for number in numbers])
-    return Sheet(name, pa.table(columns), source_rows, decisions, in_percent=in_percent)
+    incomplete = [name for i, name in enumerate(header.names) if lost.uncalculated[grid.left + i] and name in columns]
+    return Sheet(name, pa.table(columns), source_rows, decisions, in_percent=in_percent, incomplete=incomplete)

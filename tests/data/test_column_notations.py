@@ -213,3 +213,10 @@ def test_a_column_that_stays_text_although_most_of_it_are_figures_says_why(
 @pytest.mark.parametrize("cells", [["A1", "B2", "7"], ["i1", "i2", "i3"], ["10", "12", "14x", "15"], ["5 kg", "7 kg"]])
 def test_a_column_of_names_stays_text_without_a_word(cells: list[str]) -> None:
     assert read(("Name", cells)) == ([cells], [])
+
+
+@pytest.mark.parametrize("cells", [["10.01.001", "10.01.002", "20.01.001"], ["1.01.001", "1.02.000"]])
+@pytest.mark.parametrize("name", ["Account", "Conto", "Item"])
+def test_codes_with_points_are_no_amounts_in_indian_groups(name: str, cells: list[str]) -> None:
+    [column], _ = read((name, cells))
+    assert column == cells

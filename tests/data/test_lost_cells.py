@@ -49,6 +49,20 @@ def test_lost_cells_are_counted_for_each_column(tmp_path: Path, cells: list[str]
     assert found.startswith(note)
 
 
+def test_a_column_without_the_values_of_its_formulas_cannot_be_summed(tmp_path: Path) -> None:
+    """But a formula that adds up the cells above it leaves nothing out."""
+    rows = [_row(3, "account", '<c t="inlineStr"><is><t>amount</t></is></c>')]
+    cells = ["<c><v>100</v></c>", "<c><f>B3*1.1</f></c>", "<c><v>300.5</v></c>", "<c><f>SUM(D4:D6)</f></c>"]
+    for name, used in {"incomplete": cells, "complete": [cells[0], *cells[2:]]}.items():
+        path = tmp_path / f"{name}.xlsx"
+        path.write_bytes(book(sheet(rows[0] + "".join(_row(n, f"a{n}", cell) for n, cell in enumerate(used, 4)))))
+        [table] = ingest_worker.ingest(str(path), str(tmp_path / name))["tables"]
+        kind = table["columns"][1]["type"]
+        assert (kind == "VARCHAR") == (name == "incomplete"), kind
+        assert any("1 total was never calculated" in note for note in table["notes"])
+        assert any("kept as text" in note for note in table["notes"]) == (name == "incomplete")
+
+
 def test_calculated_formulas_and_empty_strings_are_not_lost(tmp_path: Path) -> None:
     cells = ["<c><f>1+1</f><v>2</v></c>", '<c><f t="shared" si="0"/><v>3</v></c>', '<c t="str"><f>A1</f><v></v></c>']
     assert _notes(tmp_path, cells) == []
