@@ -23,6 +23,7 @@ from cfo_kernel.data import (
     file_formats,
     json_reader,
     nested_columns,
+    sections,
     sheet_writer,
     staging,
     staging_formats,
@@ -111,6 +112,7 @@ def _tables(source: Path, scratch: Path, target: Path) -> tuple[list[dict[str, A
             decisions = total_rows.remove_total_rows(connection, sheet.rows, decisions)
             for column in sheet.incomplete:  # last, so that no step makes figures of it again
                 connection.execute(f"ALTER TABLE staging ALTER {quoted(column)} TYPE VARCHAR")
+            decisions += sections.add_sections(connection)
             file = target / f"{len(found)}.parquet"
             found.append(table_files.store(connection, file, sheet.name or None, decisions))
     if not found:
@@ -126,6 +128,7 @@ def _text_tables(source: Path, scratch: Path, target: Path) -> list[dict[str, An
         with staging.connect(scratch) as connection:
             rows, decisions = staging.load_text(connection, table, scratch)
             decisions = total_rows.remove_total_rows(connection, rows, decisions)
+            decisions += sections.add_sections(connection)
             file = target / f"{len(found)}.parquet"
             found.append(table_files.store(connection, file, None, decisions))
     return found

@@ -151,3 +151,34 @@ def test_the_lines_below_a_text_file_are_named_by_their_numbers(ingest: Ingest) 
 def test_a_file_that_ends_in_a_cell_of_several_lines_is_not_cut(ingest: Ingest) -> None:
     [table] = ingest("notes.csv", b'amount,text\n1,a\n2,"b\n\nNote: c"\n')
     assert table.rows == [(1, "a"), (2, "b\n\nNote: c")]
+
+
+def test_labels_that_repeat_below_headings_get_a_column_with_the_heading(ingest: Ingest) -> None:
+    text = b"Item,2019,2018\nAssets:,,\nCash,1.5,2\nOther,3,4\nLiabilities:,,\nLoans,5,6\nOther,7,8\n"
+    [table] = ingest("report.csv", text)
+    assert list(table.types) == ["Item", "2019", "2018", "section"]
+    assert [(row[0], row[3]) for row in table.rows if row[0] == "Other"] == [
+        ("Other", "Assets"),
+        ("Other", "Liabilities"),
+    ]
+    assert table.table.row_count == 6
+
+
+def test_headings_above_headings_tell_rows_apart(book: Book) -> None:
+    block: Rows = [["Finite"], ["Customers", 1.5], ["Other", 2], ["Indefinite"], ["Marks", 3.5]]
+    [table] = book.read([["Item", "Net"], ["June 2019"], *block, ["June 2018"], *block])
+    found = [row[2] for row in table.rows if row[0] == "Marks"]
+    assert found == ["June 2019 Indefinite", "June 2018 Indefinite"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Item,2019\nAssets,\nCash,1.5\nLiabilities,\nLoans,5\n",  # other labels below each heading
+        "Customer,Amount\nAlpha,\nBeta,1.5\nGamma,\nBeta,5\nAlpha,3\n",  # names without amounts
+        "Customer,Amount\nBeta,1.5\nAlpha,\nBeta,5\nGamma,\nBeta,3\n",
+    ],
+)
+def test_other_rows_without_values_need_no_column(ingest: Ingest, text: str) -> None:
+    [table] = ingest("report.csv", text.encode())
+    assert len(table.types) == 2
