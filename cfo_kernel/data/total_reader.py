@@ -46,9 +46,12 @@ def read_grid(connection: duckdb.DuckDBPyConnection, labels: Mapping[int, str] =
 
 
 def _has_codes(connection: duckdb.DuckDBPyConnection, column: Column) -> bool:
-    """Whether the numbers are years or keys. `Canada number` may be a count: counts differ more in size than keys."""
-    if not column.is_key:
-        return column_names.says_year(column_names.words(column.name))
+    """Whether the numbers are years or keys.
+
+    `Canada number` may be a count: counts are written with separators, or differ more in size than keys.
+    """
+    if not column.is_key or column.type.startswith("DECIMAL"):
+        return not column.is_key and column_names.says_year(column_names.words(column.name))
     name = quoted(column.name)
     sizes = f"SELECT min({name}), max({name}) FROM staging"  # noqa: S608 - quoted
     [(least, most)] = connection.execute(sizes).fetchall()
