@@ -1,6 +1,6 @@
-"""Examines the cells of a .xls workbook: finds errors, and numbers that are shown as codes.
+"""Examines the cells of a .xls workbook: finds errors, numbers that are shown as codes, and hidden rows.
 
-Runs in the ingest worker. The parser returns an error as an empty cell, and no number formats. A workbook is a stream
+Runs in the ingest worker. The parser returns an error as an empty cell, and no formats. A workbook is a stream
 of records, each with a kind and a length.
 """
 
@@ -14,6 +14,7 @@ from cfo_kernel.data.cell_marks import ExaminedMarks, SheetMarks
 from cfo_kernel.errors import UnreadableFile
 
 _STREAMS = ("Workbook", "Book")
+_HIDDEN_ROW, _HIDDEN_COLUMN = 0x20, 1
 _NEW = 0x600  # the version of Excel 97 and later
 ERRORS = {0: "#NULL!", 7: "#DIV/0!", 15: "#VALUE!", 23: "#REF!", 29: "#NAME?", 36: "#NUM!", 42: "#N/A"}
 
@@ -30,6 +31,9 @@ class _Kind(IntEnum):
     NUMBER = 0x203
     SHORT_NUMBER = 0x27E
     SHORT_NUMBERS = 0xBD
+    ROW = 0x208
+    COLUMNS = 0x7D
+    FILTER = 0x9B
 
 
 def examine(path: Path) -> ExaminedMarks:
@@ -39,7 +43,7 @@ def examine(path: Path) -> ExaminedMarks:
         raise UnreadableFile(f"{path.name} is {compound_file.kind(path)}, not a workbook. Save its table as .xlsx.")
     try:
         return _examine(data, path.name)
-    except struct.error as error:
+    except (struct.error, IndexError) as error:
         message = f"{path.name} is damaged or incomplete. Open it in a spreadsheet program and save it as .xlsx."
         raise UnreadableFile(message) from error
 
@@ -74,6 +78,12 @@ def _cells(data: bytes, offset: int, masks: dict[int, str]) -> SheetMarks:
             case _Kind.FORMULA | _Kind.FLAG if (error := _error(kind, body)) is not None:
                 row, column = struct.unpack_from("<HH", body)
                 marks.add_error(row, column, ERRORS.get(error, "an error"))
+            case _Kind.ROW if body[12] & _HIDDEN_ROW:
+                marks.hidden.rows.update(struct.unpack_from("<H", body))
+            case _Kind.COLUMNS if body[8] & _HIDDEN_COLUMN:
+                marks.hide_columns(*struct.unpack_from("<HH", body))
+            case _Kind.FILTER:
+                marks.hidden.is_filtered = True
             case _Kind.NUMBER | _Kind.SHORT_NUMBER | _Kind.FORMULA if masks:
                 row, column, style = struct.unpack_from("<HHH", body)
                 marks.add_number(row, column, masks.get(style, ""))

@@ -1,4 +1,4 @@
-"""Examines the cells of a .xlsb workbook: finds errors, and numbers that are shown as codes.
+"""Examines the cells of a .xlsb workbook: finds errors, numbers that are shown as codes, and hidden rows.
 
 Runs in the ingest worker. The package is that of a .xlsx workbook, but its parts are streams of records, each with a
 kind and a length of up to two and four bytes. The parser skips compact cells, which leave out the column because they
@@ -24,6 +24,7 @@ _BOOK, _RELATIONS, _STYLES = "xl/workbook.bin", "xl/_rels/workbook.bin.rels", "x
 _MAX_PART = 256 << 20
 _HUNDREDTHS, _WHOLE = 1, 2  # bits of a short number
 _STYLE = 0xFFFFFF  # the bits of a cell's style
+_ROW_FLAGS, _HIDDEN_ROW, _COLUMN_FLAGS, _HIDDEN_COLUMN = 11, 0x10, 16, 1
 _Record = tuple[int, bytes]
 _MORE = 0x80  # this bit of a byte says that another one follows
 
@@ -42,6 +43,8 @@ class _Kind(IntEnum):
     FORMAT = 44
     STYLE = 47
     SHEET = 156
+    COLUMNS = 60
+    FILTER = 161
     STYLES = 617
     STYLES_END = 618
 
@@ -137,6 +140,12 @@ def _cells(data: bytes, masks: dict[int, str]) -> SheetMarks:
         match kind:
             case _Kind.ROW:
                 (row,) = struct.unpack_from("<I", body)
+                if body[_ROW_FLAGS] & _HIDDEN_ROW:
+                    marks.hidden.rows.add(row)
+            case _Kind.COLUMNS if body[_COLUMN_FLAGS] & _HIDDEN_COLUMN:
+                marks.hide_columns(*struct.unpack_from("<II", body))
+            case _Kind.FILTER:
+                marks.hidden.is_filtered = True
             case _Kind.ERROR | _Kind.FORMULA_ERROR:
                 (column,) = struct.unpack_from("<I", body)
                 marks.add_error(row, column, ERRORS.get(body[8], "an error"))

@@ -12,6 +12,7 @@ from typing import Protocol
 from cfo_kernel.data import hidden_rows, lost_cells, number_masks
 from cfo_kernel.data.hidden_rows import Hidden
 from cfo_kernel.data.lost_cells import LostCells
+from cfo_kernel.data.sheet_values import MAX_COLUMNS
 from cfo_kernel.data.workbook_package import Suspects
 
 
@@ -27,18 +28,22 @@ class CellMarks(Protocol):
         ...
 
     def hidden(self, sheet: str) -> Hidden:
-        """The hidden rows and columns of a sheet, if the format is examined for them."""
+        """The hidden rows and columns of a sheet."""
         ...
 
 
 @dataclass
 class SheetMarks:
-    """The marks in one sheet: the rows with lost cells by column, and the last row with each mask by column."""
+    """The marks in one sheet: the rows with lost cells, and the last row with each mask, both by column."""
 
     errors: dict[int, list[int]] = field(default_factory=lambda: defaultdict[int, list[int]](list))
     uncalculated: dict[int, list[int]] = field(default_factory=lambda: defaultdict[int, list[int]](list))
     shown: dict[int, dict[str, int]] = field(default_factory=lambda: defaultdict[int, dict[str, int]](dict))
     example: str = ""
+    hidden: Hidden = field(default_factory=Hidden)
+
+    def hide_columns(self, first: int, last: int) -> None:
+        self.hidden.columns.update(range(first, min(last, MAX_COLUMNS) + 1))
 
     def add_error(self, row: int, column: int, error: str) -> None:
         self.errors[column].append(row)
@@ -67,8 +72,8 @@ class ExaminedMarks:
         found = {column: [mask for mask, row in last.items() if row > below] for column, last in shown.items()}
         return {column: masks[0] for column, masks in found.items() if len(masks) == 1 and masks[0]}
 
-    def hidden(self, sheet: str) -> Hidden:  # noqa: ARG002 - only Office Open XML is examined
-        return Hidden()
+    def hidden(self, sheet: str) -> Hidden:
+        return self._sheets.get(sheet, SheetMarks()).hidden
 
 
 class PackageMarks:

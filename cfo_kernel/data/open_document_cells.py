@@ -1,6 +1,6 @@
-"""Examines the cells of a .ods workbook: finds errors, formulas never calculated, and numbers that are shown as codes.
+"""Examines the cells of a .ods workbook: finds errors, formulas never calculated, codes, and hidden rows.
 
-Runs in the ingest worker. The parser returns the first two as empty cells, and no number formats.
+Runs in the ingest worker. The parser returns the first two as empty cells, and no formats.
 """
 
 import re
@@ -10,15 +10,17 @@ from xml.parsers import expat
 
 from cfo_kernel.data.cell_marks import ExaminedMarks, SheetMarks
 from cfo_kernel.data.lost_cells import xml_parser
+from cfo_kernel.data.sheet_values import MAX_ROWS
 
 _CONTENT, _STYLES = "content.xml", "styles.xml"
 _CHUNK = 1 << 20
 _OVERLAP = 4096
 _SUSPECT = re.compile(
-    rb"""value-type=["']error|min-integer-digits=["'](?:[2-9]|1\d)|"""
+    rb"""value-type=["']error|visibility=["'](?:collapse|filter)|min-integer-digits=["'](?:[2-9]|1\d)|"""
     rb"""<(?:[\w-]{1,20}:)?table-cell\b(?=[^>]{0,999}\bformula=)(?![^>]{0,999}\bvalue-type=)"""
 )
-"""A cell with an error, a format that pads with zeros, or a formula without a value."""
+"""A cell with an error, a hidden row or column, a format that pads with zeros, or a formula without a value."""
+_HIDDEN = ("collapse", "filter")
 _MOST_REPEATED = 1_000
 
 
@@ -63,7 +65,7 @@ class _Cells:
         self._style = ""
         self._mask: str | None = None
         self._sheet = SheetMarks()
-        self._row = self._column = self._rows = 0
+        self._row = self._column = self._rows = self._columns = 0
         self._defaults: list[str] = []
         self._error: int | None = None
         self._text = ""
@@ -82,12 +84,20 @@ class _Cells:
                 self._masks[found.get("name", "")] = self._masks[found["data-style-name"]]
             case "table":
                 self._sheet = self.sheets[found.get("name", "")] = SheetMarks()
-                self._row, self._defaults = 0, []
+                self._row = self._columns = 0
+                self._defaults = []
             case "table-column":
                 style = found.get("default-cell-style-name", "")
-                self._defaults += [style] * min(_count(found, "columns"), _MOST_REPEATED)
+                count = _count(found, "columns")
+                if found.get("visibility") in _HIDDEN:
+                    self._sheet.hide_columns(self._columns, self._columns + count - 1)
+                self._columns += count
+                self._defaults += [style] * min(count, _MOST_REPEATED)
             case "table-row":
                 self._column, self._rows = 0, _count(found, "rows")
+                if found.get("visibility") in _HIDDEN:
+                    self._sheet.hidden.rows.update(range(self._row, self._row + min(self._rows, MAX_ROWS)))
+                    self._sheet.hidden.is_filtered |= found["visibility"] == "filter"
             case "table-cell" | "covered-table-cell":
                 # Two attributes of different namespaces, since the older one knows no errors.
                 self._cell(found, {v for key, v in attributes.items() if key.endswith("|value-type")})

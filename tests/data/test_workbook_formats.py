@@ -16,6 +16,7 @@ from tests.data.open_documents import cell, error, row
 
 WORKBOOKS = Path(__file__).parent / "workbooks"
 OLD, BINARY = (WORKBOOKS / "ledger.xls").read_bytes(), (WORKBOOKS / "ledger.xlsb").read_bytes()
+REPEATED = 'table:number-columns-repeated="2"'
 CODE = 'table:style-name="code"'
 OPEN_DOCUMENT = open_documents.book(
     row(*map(cell, ("Account", "Name", "Posted", "Amount", "Share", "Flag", "Code", "Ratio"))),
@@ -38,7 +39,7 @@ OPEN_DOCUMENT = open_documents.book(
 @pytest.mark.parametrize("name", ["ledger.xls", "ledger.xlsb", "ledger.ods"])
 def test_another_format_is_read_like_a_new_workbook(ingest: Ingest, name: str) -> None:
     content = {"ledger.xls": OLD, "ledger.xlsb": BINARY, "ledger.ods": OPEN_DOCUMENT}[name]
-    [table] = ingest(name, content)
+    table, *_ = ingest(name, content)
     assert table.rows == [
         ("00400", "Sales", date(2024, 1, 31), Decimal("1234.5"), Decimal("0.125"), True, "00123", 1),
         ("00500", "Rent €", date(2024, 2, 29), Decimal(-200), Decimal("0.5"), False, "00007", None),
@@ -47,6 +48,24 @@ def test_another_format_is_read_like_a_new_workbook(ingest: Ingest, name: str) -
     assert [decision.column for decision in table.table.decisions] == ["Code", "Ratio"]
     assert "as the sheet shows them with the format 00000" in table.notes[0]
     assert "1 cell has an error (such as #DIV/0!), read as empty" in table.notes[1]
+
+
+HIDDEN = open_documents.book(
+    f'<table:table-column {REPEATED}/><table:table-column table:visibility="collapse"/>',
+    row(*map(cell, ("Name", "Amount", "Note"))),
+    row(cell("A"), cell(1), cell("x")),
+    row(cell("B"), cell(2), cell("y"), more='table:visibility="collapse"'),
+    row(cell("C"), cell(3), cell("z")),
+)
+
+
+@pytest.mark.parametrize("name", ["ledger.xls", "ledger.xlsb", "hidden.ods"])
+def test_hidden_rows_and_columns_are_read_and_named(ingest: Ingest, name: str) -> None:
+    content = {"ledger.xls": OLD, "ledger.xlsb": BINARY, "hidden.ods": HIDDEN}[name]
+    *_, table = ingest(name, content)
+    assert table.rows == [("A", 1, "x"), ("B", 2, "y"), ("C", 3, "z")]
+    rows, column = table.table.decisions
+    assert (rows.kind, rows.rows, column.column) == ("hidden", (3,), "Note")
 
 
 def test_times_above_a_day_and_formulas_without_a_value(ingest: Ingest) -> None:

@@ -25,4 +25,10 @@ for row, cells in enumerate(ROWS, 1):
         else:
             sheet.write(row, column, value, xlwt.easyxf(num_format_str=FORMATS.get(column, "General")))
 book.add_sheet("Empty")
+partly = book.add_sheet("Partly hidden")
+for row, cells in enumerate([["Name", "Amount", "Note"], ["A", 1, "x"], ["B", 2, "y"], ["C", 3, "z"]]):
+    for column, value in enumerate(cells):
+        partly.write(row, column, value)
+partly.row(2).hidden = True
+partly.col(2).hidden = True
 book.save(Path(__file__).with_name("ledger.xls"))

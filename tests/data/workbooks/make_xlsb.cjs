@@ -19,5 +19,11 @@ rows.forEach((cells, row) =>
   }),
 );
 sheet["!ref"] = "A1:H4";
-const book = { SheetNames: ["Ledger", "Empty"], Sheets: { Ledger: sheet, Empty: xlsx.utils.aoa_to_sheet([]) } };
+const partly = xlsx.utils.aoa_to_sheet([["Name", "Amount", "Note"], ["A", 1, "x"], ["B", 2, "y"], ["C", 3, "z"]]);
+partly["!rows"] = [{}, {}, { hidden: true }];
+partly["!cols"] = [{}, {}, { hidden: true }];
+const book = {
+  SheetNames: ["Ledger", "Empty", "Partly hidden"],
+  Sheets: { Ledger: sheet, Empty: xlsx.utils.aoa_to_sheet([]), "Partly hidden": partly },
+};
 xlsx.writeFile(book, path.join(__dirname, "ledger.xlsb"), { bookType: "xlsb" });
