@@ -78,7 +78,10 @@ class Dialect:
 
     def rough_cells(self, text: str) -> list[str]:
         """The cells of any row, as Python's own reader divides it."""
-        return next(self.reader([text]), list[str]())
+        try:
+            return next(self.reader([text]), list[str]())
+        except csv.Error:  # a line break outside of quotation marks
+            return text.split(self.delimiter)
 
     def reader(self, lines: Iterable[str], *, is_strict: bool = False) -> Iterator[list[str]]:
         """The rows as Python's own reader sees them. It accepts wrong lines too, unless it `is_strict`."""

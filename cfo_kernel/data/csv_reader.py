@@ -129,7 +129,8 @@ def _drop_empty(connection: duckdb.DuckDBPyConnection, header: headers.Header) -
     """Drops empty rows, and columns with neither a name nor a value, which are there only for the layout."""
     columns = [quoted(name) for name in header.names]
     connection.execute(f"DELETE FROM staging WHERE coalesce({', '.join(columns)}) IS NULL")  # noqa: S608 - quoted
-    for some in batches([columns[i] for i in header.unnamed]):
+    unnamed = header.unnamed if len(header.unnamed) < len(columns) else header.unnamed[1:]
+    for some in batches([columns[i] for i in unnamed]):
         counts = ", ".join(f"count({column})" for column in some)
         [filled] = connection.execute(f"SELECT {counts} FROM staging").fetchall()  # noqa: S608 - quoted
         for column in (column for column, count in zip(some, filled, strict=True) if not count):

@@ -4,6 +4,7 @@ Whatever the damage, all other rows stay as they are, and a decision names the d
 undone from the types of the cells, the row is as it was.
 """
 
+import contextlib
 import csv
 import random
 import tempfile
@@ -13,10 +14,12 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cfo_kernel.data import csv_reader, staging
 from cfo_kernel.data.csv_dialect import find_dialect
 from cfo_kernel.data.csv_grammar import Dialect
 from cfo_kernel.data.csv_records import Records
 from cfo_kernel.data.csv_rows import write_even
+from cfo_kernel.errors import CfoError
 
 NAMES = ["Date", "Branch", "Qty", "Account", "Amount", "Text"]
 WORDS = ["rent", "paid late", "by road", "O'Neill", 'size 5" x', "two, pallets", "see; letter"]
@@ -165,3 +168,13 @@ def test_rows_that_stray_marks_join_are_separated(table: list[list[str]], at: in
     assert len(rows) == len(table)
     assert {at + 1, at + 2} <= {*named}
     assert [row[2:5] for row in rows] == [row[2:5] for row in table]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.sampled_from([",", ";", '"', "'", "\n", "\\", " ", "a", "1", "2024-01-01", "x y"]), max_size=80))
+def test_no_text_is_read_with_an_error_without_a_name(parts: list[str]) -> None:
+    with tempfile.TemporaryDirectory() as folder, staging.connect(Path(folder)) as connection:
+        path = Path(folder) / "file.csv"
+        path.write_text("".join(parts), encoding="utf-8")
+        with contextlib.suppress(CfoError):
+            csv_reader.load(connection, csv_reader.open_table(path, Path(folder)), Path(folder))
