@@ -4,9 +4,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cfo_kernel.data import currencies, number_grammar
+from cfo_kernel.data import currencies, number_grammar, total_labels
 from cfo_kernel.data.number_grammar import PADDED_DASH, SPACES, Mark
 from cfo_kernel.data.read_limits import MAX_CELL
+from cfo_kernel.data.total_labels import Label
 from cfo_kernel.data.vocabulary import EMPTY_WORDS
 
 _FLAGS = re.IGNORECASE | re.ASCII
@@ -43,6 +44,22 @@ def figures_among(cells: Sequence[str | None]) -> Figures | None:
     numbers = [_number(text, mark) if _is_figure(text, mark) else None for text in texts]
     scale = max(len(number.partition(".")[2]) for number in numbers if number is not None)
     return Figures(scale, tuple(None if number is None else _scaled(number, scale) for number in numbers))
+
+
+def name_rows(cells: Sequence[str | None], figures: Figures, counts: Sequence[int], *, is_leftmost: bool) -> bool:
+    """Whether the figures of the column are names, such as account numbers above the word `Total`.
+
+    They are if a word for totals stands in a row with other figures, or any word if the column is the leftmost one and
+    has whole numbers. `counts` are the numbers of the figures in each row, in all columns.
+    """
+    words = [
+        cell
+        for cell, figure, count in zip(cells, figures.values, counts, strict=True)
+        if cell and figure is None and count and not _EMPTY.fullmatch(cell.strip(SPACES))
+    ]
+    if any(total_labels.label_of(word) is not Label.NONE for word in words):
+        return True
+    return is_leftmost and not figures.scale and any(word[:1].isalpha() for word in words)
 
 
 def _is_figure(text: str, mark: Mark) -> bool:

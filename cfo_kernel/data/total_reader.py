@@ -14,6 +14,7 @@ from cfo_kernel import column_names
 from cfo_kernel.data import total_cells, total_labels
 from cfo_kernel.data.column_blocks import batches
 from cfo_kernel.data.tables import Column, Kind
+from cfo_kernel.data.total_cells import Figures
 from cfo_kernel.data.total_grid import Grid, Row
 from cfo_kernel.sql_text import quoted, text_literal
 
@@ -42,7 +43,7 @@ def read_grid(connection: duckdb.DuckDBPyConnection, labels: Mapping[int, str] =
     keys = [c for c in columns if c.name not in names and c.kind in (Kind.TEXT, Kind.TIME, Kind.NUMBER)]
     if count > _SMALL:
         return _compressed(connection, keys, figures, count, labels)
-    return _whole(connection, keys, figures, labels)
+    return _whole(connection, keys, figures, labels, columns[0].name)
 
 
 def _has_codes(connection: duckdb.DuckDBPyConnection, column: Column) -> bool:
@@ -56,6 +57,14 @@ def _has_codes(connection: duckdb.DuckDBPyConnection, column: Column) -> bool:
     sizes = f"SELECT min({name}), max({name}) FROM staging"  # noqa: S608 - quoted
     [(least, most)] = connection.execute(sizes).fetchall()
     return least is None or (least >= 0 and most < _COUNTS * max(least, 1))
+
+
+def _is_named_as_key(column: Column) -> bool:
+    return column.is_key or column_names.says_year(column_names.words(column.name))
+
+
+def _values(read: Sequence[Figures | None]) -> list[tuple[int | None, ...]]:
+    return [some.values for some in read if some]
 
 
 def _scale(column: Column) -> int:
@@ -79,6 +88,7 @@ def _whole(
     keys: Sequence[Column],
     figures: Sequence[Column],
     labels: Mapping[int, str],
+    leftmost: str,
 ) -> Grid | None:
     """All rows of a small table. Figures among the cells of text columns are figures too."""
     wanted = [quoted(c.name) for c in keys] + [f"CAST({_exact(c)} AS VARCHAR)" for c in figures]
@@ -87,7 +97,13 @@ def _whole(
         rows = connection.execute(f"SELECT {', '.join(some)} FROM staging ORDER BY rowid").fetchall()  # noqa: S608 - quoted
         cells += zip(*rows, strict=True)
     read = [
-        total_cells.figures_among(found) if c.kind is Kind.TEXT else None for c, found in zip(keys, cells, strict=False)
+        total_cells.figures_among(found) if c.kind is Kind.TEXT and not _is_named_as_key(c) else None
+        for c, found in zip(keys, cells, strict=False)
+    ]
+    counts = [sum(cell is not None for cell in row) for row in zip(*cells[len(keys) :], *_values(read), strict=True)]
+    read = [
+        None if some and total_cells.name_rows(found, some, counts, is_leftmost=c.name == leftmost) else some
+        for c, found, some in zip(keys, cells, read, strict=False)
     ]
     names = [column for column, some in zip(cells, read, strict=False) if some is None]
     texts = [(c.name, some) for c, some in zip(keys, read, strict=True) if some]

@@ -138,3 +138,16 @@ def test_a_total_apart_from_rounding_is_removed() -> None:
     rows, notes = after([*(("North", "a", 33.33, 0),) * 3, ("Total", None, 100, None)])
     assert len(rows) == 3
     assert notes[0].startswith("1 row is the total of other rows, apart from rounding (Total).")
+
+
+@pytest.mark.parametrize("name", ["Cost centre", "Account", "Year", "Konto", "Ref"])
+def test_a_total_below_numbers_that_are_names_is_removed(ingest_csv: Csv, name: str) -> None:
+    table = ingest_csv(f"{name},Amount\n1000,523.10\n2000,847.25\n3000,112.90\nTOTAL,1483.25\n")
+    assert [row[0] for row in table.rows] == [1000, 2000, 3000]
+    assert "1 row is the total of other rows (TOTAL)." in table.notes[-1]
+
+
+def test_a_total_of_accounts_with_names_is_called_by_its_label(ingest_csv: Csv) -> None:
+    table = ingest_csv("Account,Name,Amount\n4000,Sales,1234.50\n5000,Cost,-456.25\n6000,Rent,-300.10\nTotal,,478.15\n")
+    assert len(table.rows) == 3
+    assert "(Total)" in table.notes[-1]
