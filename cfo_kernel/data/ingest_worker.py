@@ -145,7 +145,7 @@ def _file_errors(name: str) -> Generator[None]:
         raise MemoryError from error
     except BaseException as error:  # a panic in a Rust library is not an Exception
         number = error.errno if isinstance(error, OSError) else None
-        if number in _NO_SPACE or "No space left" in str(error):
+        if _is_full(error):
             raise StorageFailed(f"The disk is too full to read {name}. Free some space, then try again.") from error
         if number == errno.EFBIG or "File too large" in str(error):
             raise FileTooLarge(f"{name} takes more than 8 GB on disk when it is read. Split the file.") from error
@@ -154,6 +154,21 @@ def _file_errors(name: str) -> Generator[None]:
             raise StorageFailed(without_paths(message)) from error
         message = f"{name} cannot be read ({type(error).__name__}): part of it is malformed."
         raise UnreadableFile(f"{message} Save it again in the program it came from.") from error
+
+
+@contextlib.contextmanager
+def _export_errors() -> Generator[None]:
+    """Raises `StorageFailed` if the disk is too full for an export, whatever the library makes of it."""
+    try:
+        yield
+    except Exception as error:
+        if _is_full(error) or _is_full(error.__cause__):
+            raise StorageFailed("The disk is too full to write the file. Free some space, then try again.") from error
+        raise
+
+
+def _is_full(error: BaseException | None) -> bool:
+    return (isinstance(error, OSError) and error.errno in _NO_SPACE) or "No space left" in str(error)
 
 
 def ready() -> dict[str, Any]:
@@ -166,8 +181,8 @@ HANDLERS: dict[str, Handler] = {
     "file_version": file_version,
     "ingest": ingest,
     "unite": unite,
-    "write_sheet": sheet_writer.write_sheet,
-    "write_workbook": workbook_writer.write_workbook,
-    "write_csv": csv_writer.write_csv,
+    "write_sheet": _export_errors()(sheet_writer.write_sheet),
+    "write_workbook": _export_errors()(workbook_writer.write_workbook),
+    "write_csv": _export_errors()(csv_writer.write_csv),
 }
 """The requests that the process answers, with their handlers."""

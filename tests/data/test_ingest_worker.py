@@ -162,3 +162,20 @@ def test_what_a_library_raises_is_a_problem_of_the_file_or_of_the_disk(
     monkeypatch.setattr(csv_reader, "load", fail)
     with pytest.raises(kind, match=says):
         ingest("a.csv", "a,b\n1,2\n")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the archive is closed a second time
+@pytest.mark.parametrize(
+    ("op", "written", "arguments"),
+    [
+        ("write_csv", "made.rows", {}),
+        ("write_csv", "made", {}),
+        ("write_workbook", ".made.part", {"sheet": "S"}),
+        ("write_sheet", ".made.part", {"sheet": "S", "workbook": "none.xlsx", "mode": "create"}),
+    ],
+)
+def test_an_export_onto_a_full_disk_says_so(tmp_path: Path, op: str, written: str, arguments: dict[str, str]) -> None:
+    source = parquet(tmp_path / "p.parquet", a=list(range(5000)))
+    (tmp_path / written).symlink_to("/dev/full")
+    with pytest.raises(StorageFailed, match="disk is too full to write the file"):
+        ingest_worker.HANDLERS[op](source=str(source), to=str(tmp_path / "made"), **arguments)
