@@ -19,6 +19,7 @@ from cfo_kernel.data import (
     csv_rows,
     fixed_width,
     headers,
+    misplaced_headings,
     staging_formats,
     text_encoding,
     text_footers,
@@ -87,6 +88,7 @@ def load(connection: duckdb.DuckDBPyConnection, table: TextTable, scratch: Path)
     body.path.unlink()
     for cells in (head.cells, *(row for row in header.rows if row != head.cells)):
         decisions += csv_repeats.empty_repeated_headers(connection, header, list(cells), source_rows)
+    decisions += misplaced_headings.move_in_staging(connection, header, source_rows)
     for column in header.in_percent:
         staging_formats.mark_points(connection, header.names[column])
     _drop_empty(connection, header)

@@ -72,10 +72,9 @@ class Grid:
         return any(area.right > area.left > self.left for area in self.merged)
 
     def repeated_down(self, first: int, names: Sequence[str]) -> tuple[dict[int, dict[int, Any]], list[Decision]]:
-        """The values of cells that are merged downwards, by column and row, and decisions about them.
+        """The values of cells that are merged downwards, by column and number of the row, and decisions about them.
 
-        `first` is the position of the first row of data, and `names` are the names of the columns. Both the columns and
-        the rows are positions in this grid.
+        `first` is the position of the first row of data, and `names` are the names of the columns.
         """
         position = {number: i for i, (number, _) in enumerate(self.rows) if i >= first}
         found: dict[int, dict[int, Any]] = {}
@@ -89,7 +88,7 @@ class Grid:
                 kept.setdefault(column, []).append(area.top + 1)
                 continue
             below = range(area.top + 1, min(area.bottom, self.rows[-1][0]) + 1)
-            cells = {i: value for number in below if (i := position.get(number)) is not None}
+            cells = {number: value for number in below if number in position}
             found.setdefault(column, {}).update(cells)
         return found, [*_repeated(found, names), *_kept(kept, names)]
 

@@ -13,7 +13,15 @@ from xml.parsers.expat import ExpatError
 import pyarrow as pa
 from python_calamine import CalamineError, PasswordError, SheetTypeEnum, SheetVisibleEnum
 
-from cfo_kernel.data import footers, headers, sheet_blocks, sheet_columns, workbook_formats, workbook_package
+from cfo_kernel.data import (
+    footers,
+    headers,
+    misplaced_headings,
+    sheet_blocks,
+    sheet_columns,
+    workbook_formats,
+    workbook_package,
+)
 from cfo_kernel.data.cell_marks import CellMarks
 from cfo_kernel.data.decisions import Decision, DecisionKind
 from cfo_kernel.data.read_limits import MAX_CELLS, MAX_SHEETS, check_columns
@@ -138,16 +146,15 @@ def _read_table(name: str, grid: Grid, source: _Source) -> Sheet:
     if count := footers.count_footers(rows, header.values):
         decisions.append(footers.decision(rows[-count:]))
         rows = rows[:-count]
+    decisions += misplaced_headings.move_in_rows(rows, header)
     repeated, found = grid.repeated_down(header.first_row, header.names)
     decisions += found
     below = grid.rows[header.first_row - 1][0] if header.first_row else -1
     lost, masks = source.marks.lost(source.sheet, below), source.marks.masks(source.sheet, below)
     columns: dict[str, pa.Array[Any]] = {}
     for i, column in enumerate(header.names):
-        values = [row[i] if i < len(row) else None for _, row in rows]
-        for row, value in repeated.get(i, {}).items():
-            if row - header.first_row < len(values):
-                values[row - header.first_row] = value
+        down = repeated.get(i, {})
+        values = [down[number] if number in down else row[i] if i < len(row) else None for number, row in rows]
         decisions += lost.decisions(grid.left + i, column)
         if i in header.unnamed and all(v is None for v in values):
             continue

@@ -1,6 +1,7 @@
 """Merged and hidden cells, several tables in a sheet, and lines below a table."""
 
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -182,3 +183,29 @@ def test_headings_above_headings_tell_rows_apart(book: Book) -> None:
 def test_other_rows_without_values_need_no_column(ingest: Ingest, text: str) -> None:
     [table] = ingest("report.csv", text.encode())
     assert len(table.types) == 2
+
+
+def test_merged_cells_below_a_repeated_header(book: Book) -> None:
+    header = ["Region", "Item", "Paid"]
+    rows: Rows = [header, ["East", "a", 1.5], header, ["West", "b", 2.5], [None, "c", 3.5]]
+    [table] = book.read(rows, "A4:A5")
+    assert table.rows == [("East", "a", Decimal("1.5")), ("West", "b", Decimal("2.5")), ("West", "c", Decimal("3.5"))]
+
+
+HEADINGS: Rows = [
+    ["Item", "2019", "2018"],
+    [None, "Operations:", None],
+    ["Sales", 1.5, 2],
+    [None, "Balance:"],
+    ["Cash", 3, 4],
+]
+
+
+def test_headings_among_figures_move_to_the_labels(book: Book, ingest: Ingest) -> None:
+    [sheet] = book.read(HEADINGS)
+    text = "\n".join(",".join("" if cell is None else str(cell) for cell in row) for row in HEADINGS)
+    [file] = ingest("report.csv", text.encode())
+    for table in (sheet, file):
+        assert [row[0] for row in table.rows] == ["Operations:", "Sales", "Balance:", "Cash"]
+        assert table.types["2019"].startswith("DECIMAL")
+        assert any(d.rows == (2, 4) for d in table.table.decisions)
