@@ -42,7 +42,7 @@ def float_column(connection: duckdb.DuckDBPyConnection, table: str, name: str, v
         return []
     whole = len(str(int(largest)))
     for scale in range(min(MAX_SCALE, _DOUBLE_DIGITS - whole) + 1):
-        is_noisy = f"length(split_part(t, '.', 2)) >= {scale + _NOISY_DIGITS}"
+        is_noisy = f"regexp_matches(t, '[.][0-9]{{{scale + _NOISY_DIGITS}}}')"
         [(fits, noisy, example)] = connection.execute(
             f"""SELECT bool_and(abs(v - round(v, {scale})) <= abs(v) * {_NOISE}),
                 count(*) FILTER ({is_noisy}), min(t) FILTER ({is_noisy}) FROM {rows}"""  # noqa: S608 - quoted

@@ -229,3 +229,9 @@ def test_amounts_in_different_currencies_become_two_columns(
 
 def test_amounts_with_and_without_one_currency_are_numbers(ingest_csv: Csv) -> None:
     assert ingest_csv("d,v\na,$1.00\nb,2.50\n").types["v"] == "DECIMAL(18,2)"
+
+
+def test_abbreviated_numbers_are_no_noise(ingest_csv: Csv) -> None:
+    table = ingest_csv("order,amount\n1.00E+05,0.30000000000000004\n2.00E+05,1\n")
+    [note] = table.notes
+    assert note == "amount: floating-point noise was rounded off in 1 value (such as 0.30000000000000004)."

@@ -242,7 +242,7 @@ class _Intent(Leftovers):
         if entity.grain:
             date = self.schema.date(table)
             if date is None:
-                raise NotUnderstood(f"{self.schema.table_label(table)} has no date to group by {entity.grain.value}.")
+                raise NotUnderstood(self.schema.no_date(table, f"to group by {entity.grain.value}"))
             return By(date, entity.grain.value, entity.grain)
         names = [n for n in entity.names if self.schema.joins(table, {n.table} - {table}) is not None]
         if not names:

@@ -25,7 +25,7 @@ class Rows:
         when = self.draft.when
         conditions = tuple(self._fiscal(base.table))
         if when.periods and base.date is None:
-            raise NotUnderstood(f"{self.schema.table_label(base.table)} has no date column to use for the period.")
+            raise NotUnderstood(self.schema.no_date(base.table, "to use for the period"))
         months = {Grain.QUARTER: 3, Grain.YEAR: 12}.get(self.draft.ends or Grain.DAY, 1)
         for period in when.periods if self.draft.ends else ():
             if period.grain is Grain.DAY or (period.end and period.end.month % months):

@@ -78,8 +78,7 @@ class Schema:
         """The column that dates the table's rows, in the table or in one that it joins; None if that is ambiguous."""
         if named := self.notes(table).date:
             return f"{table}.{named}"
-        own = [c.name for c in self.tables[table].columns if c.kind is Kind.TIME]
-        if own:
+        if own := self._own_dates(table):
             return f"{table}.{own[0]}" if len(own) == 1 else None
         joined = [
             f"{t.name}.{c.name}"
@@ -89,6 +88,16 @@ class Schema:
             if c.kind is Kind.TIME
         ]
         return joined[0] if len(joined) == 1 else None
+
+    def no_date(self, table: str, purpose: str) -> str:
+        """Why `date` is None for the table, as a sentence."""
+        if own := self._own_dates(table):
+            choice = f"Name the one to use in datasets.yaml, for example with `date: {own[0]}`."
+            return f"{self.table_label(table)} has several dates {purpose}: {', '.join(own)}. {choice}"
+        return f"{self.table_label(table)} has no date {purpose}."
+
+    def _own_dates(self, table: str) -> list[str]:
+        return [c.name for c in self.tables[table].columns if c.kind is Kind.TIME]
 
     def kept_apart(self, table: str) -> tuple[str, ...]:
         """Columns whose values must not be added together: those in the glossary, or a guess if it has no notes."""

@@ -8,9 +8,9 @@ NOT_MEANINGFUL = "n.m."
 
 
 def figure(value: Any, decimals: int | None = None) -> str:
-    """Formats a number for people to read; None, the sum of no rows, becomes 'no rows'."""
+    """Formats a number for people to read; None, the sum of no rows or of empty cells, becomes 'no value'."""
     if value is None:
-        return "no rows"
+        return "no value"
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value).removesuffix("T00:00:00").removesuffix(" 00:00:00")
     if decimals is not None:

@@ -5,7 +5,11 @@ from dataclasses import replace
 import pytest
 
 from cfo_kernel.agent.analyst.phrases import ASKS, FUNCTIONS, Ask
+from cfo_kernel.agent.analyst.question import Reader
 from cfo_kernel.agent.analyst.reading import Reading, Refusal, Shape
+from cfo_kernel.agent.analyst.schema import Schema
+from cfo_kernel.data.glossary import GlossaryFile
+from cfo_kernel.data.tables import Column, Table, Tables
 
 from .conftest import Company
 
@@ -115,3 +119,10 @@ def test_a_correction_is_mentioned(shop: Company) -> None:
     reading = shop.reader.read("helmit revenue")
     assert isinstance(reading, Reading)
     assert reading.remarks == ("'helmit' was read as 'Helmet'.",)
+
+
+def test_several_dates_of_a_table_are_named() -> None:
+    columns = [Column(name="Amount", type="DECIMAL(18,2)"), *(Column(name=n, type="DATE") for n in ("Date", "Due"))]
+    invoices = Table(name="invoices", dataset="invoices", columns=tuple(columns), row_count=2)
+    found = Reader(Schema(Tables([invoices]), GlossaryFile())).read("total amount by month")
+    assert "invoices has several dates to group by month: Date, Due." in str(found)
