@@ -4,6 +4,7 @@ import json
 import zlib
 from codecs import BOM_UTF8
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, cast
 
 import httpx2
@@ -23,10 +24,13 @@ def client_options(*hooks: Callable[[httpx2.Response], Awaitable[None]]) -> Mapp
     """Arguments for an `AsyncClient`, whose requests then stay at their address and whose responses are limited.
 
     The hooks are called with each limited response.
-    A redirect is not followed, because the conversation would go to an address that the user did not choose.
+    A redirect is not followed, because the conversation would go to an address that the user did not choose. Cookies
+    are not kept: they would join the conversations of all workspaces, and one with an odd character would make every
+    later request fail.
     """
     return {
         "follow_redirects": False,
+        "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=())),
         "headers": {"Accept-Encoding": "identity"},
         "event_hooks": {"response": [_limit, *hooks]},
     }

@@ -211,3 +211,15 @@ async def test_the_client_of_anthropic_follows_no_redirect(opened: Opened) -> No
     assert end.error
     assert "redirects to http://127.0.0.1:9/v1 (307)" in end.error.message
     assert len(sent) == 1
+
+
+@pytest.mark.parametrize("model", ["openai:m", "anthropic:m"])
+async def test_no_cookie_is_kept(opened: Opened, model: str) -> None:
+    """A cookie with a character that no header may have would make every later request fail."""
+    head = SSE.replace(b"200 OK", b"404 Not Found") + b"Set-Cookie: \xff=1; Path=/\r\n\r\n"
+    async with sending(lambda: [head]) as (base_url, sent):
+        workspace = await opened(base_url, model=model, anthropic_api_key=KEY, model_retries=0)
+        async with asyncio.timeout(30):
+            for _ in range(2):
+                await (await (await workspace.thread()).send("What is the total?")).finished()
+    assert len(sent) == 2
