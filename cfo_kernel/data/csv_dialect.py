@@ -47,6 +47,7 @@ def find_dialect(lines: Sequence[str]) -> Attempt | None:
     if _may_be_separated_by_spaces(lines):
         attempts.append(_attempt(lines, Dialect(" ")))
     attempts = [a for a in attempts if a.width > 1 and (a.dialect.delimiter != " " or _is_regular(a, len(lines)))]
+    attempts = [a for a in attempts if a.figure_columns or not _is_prose(lines, a.dialect.delimiter)]
     if not attempts:
         return None
     most = max(attempt.rows for attempt in attempts)
@@ -130,6 +131,13 @@ def _may_be_separated_by_spaces(lines: Sequence[str]) -> bool:
     """Whether lines have spaces, and are not simply figures with spaces in them, or dates with a time."""
     spaced = [line.strip() for line in lines[1:] if " " in line.strip()]
     return len(spaced) >= _ALL * (len(lines) - 1) > 0 and not all(_FIGURE.fullmatch(line) for line in spaced)
+
+
+def _is_prose(lines: Sequence[str], delimiter: str) -> bool:
+    """Whether these are the commas of names and sentences: a space follows each, and the first line has none."""
+    if delimiter not in ",;" or delimiter in lines[0].rstrip(delimiter + " "):
+        return False
+    return not any(re.search(rf"{delimiter}(?! |$)", line.rstrip()) for line in lines)
 
 
 def _is_regular(attempt: Attempt, lines: int) -> bool:

@@ -54,7 +54,12 @@ def open_table(path: Path, scratch: Path) -> TextTable:
     """The file as one table. Raises a `FileProblem`."""
     text = text_encoding.decoded(path, scratch)
     beginning, is_cut = _read_head(text, path.name)
-    found = find_dialect(lines := beginning.split("\n"))
+    lines = beginning.split("\n")
+    if any(map(text_encoding.is_rule, lines)):
+        text = text_encoding.without_rules(text, scratch)
+        beginning, is_cut = _read_head(text, path.name)
+        lines = beginning.split("\n")
+    found = find_dialect(lines)
     widths = fixed_width.find_widths(lines[:-1] if is_cut else lines)
     if widths and (found is None or widths.worth > found.worth):
         return TextTable(path.name, fixed_width.as_delimited(text, widths, scratch), Dialect(","))

@@ -15,7 +15,6 @@ from cfo_kernel.data.decisions import MAX_ROWS, Decision, DecisionKind
 from cfo_kernel.data.text_encoding import Text
 
 _GAP = re.compile(r"\S {2,}(?=\S)")
-_RULE = re.compile(r"[-=_+|─═ ]*[-=_─═]{2}[-=_+|─═ ]*")
 _MOST = 0.6  # of the lines have to be rows of columns; the others are titles and footers
 _FIGURES = 0.8
 _SHOWN = 3
@@ -44,7 +43,7 @@ class FixedWidths:
 
 def find_widths(lines: Sequence[str]) -> FixedWidths | None:
     """The columns of a file that begins with these lines, or None if spaces do not align them."""
-    text = [line.expandtabs() for line in lines if line.strip() and not _RULE.fullmatch(line)]
+    text = [line.expandtabs() for line in lines if line.strip()]
     rows = [line for line in text if _GAP.search(line.strip())]
     if len(rows) < 2 or len(rows) < _MOST * len(text):
         return None
@@ -96,7 +95,7 @@ def as_delimited(text: Text, widths: FixedWidths, scratch: Path) -> Text:
         writer = csv.writer(out, lineterminator="\n")
         for number, raw in enumerate(file, 1):
             line = raw.rstrip("\n").expandtabs()
-            if not line.strip() or _RULE.fullmatch(line):
+            if not line.strip():
                 out.write("\n")
                 continue
             cells = widths.cells(line)

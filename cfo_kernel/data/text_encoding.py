@@ -34,6 +34,7 @@ _NUL = re.compile("\0")
 _ESCAPED = re.compile("[\udc80-\udcff]")
 _CP1252 = {0xDC00 + byte: bytes([byte]).decode("cp1252", errors="replace") for byte in range(128, 256)}
 _JAPANESE = re.compile(rb"[\x81-\x9f\xe0-\xea][\x40-\x7e\x80-\xfc]")
+_STROKES, _CROSSINGS = "-=_─═", "+|: "
 _EXPORT = "Export it again as CSV."
 
 
@@ -79,6 +80,19 @@ def decoded(path: Path, scratch: Path) -> Text:
     encoding, name = ("cp932", "Shift JIS") if is_japanese else ("cp1252", "Windows-1252")
     copy = _copied(path, encoding, scratch, str)
     return Text(copy.path, copy.encoding, [_format(f"The file is not UTF-8; it was read as {name}."), *copy.decisions])
+
+
+def is_rule(line: str) -> bool:
+    """Whether the line only rules a list off."""
+    return not line.strip(_STROKES + _CROSSINGS) and any(3 * stroke in line for stroke in _STROKES)
+
+
+def without_rules(text: Text, scratch: Path) -> Text:
+    """The text with its ruled lines empty, as in lists that are printed with frames."""
+    copy = scratch / "unruled.csv"
+    with text.path.open(encoding=text.encoding) as file, copy.open("w", encoding="utf-8", newline="") as out:
+        out.writelines("\n" if is_rule(line.rstrip("\n")) else line for line in file)
+    return Text(copy, "utf-8", text.decisions)
 
 
 def _format(text: str) -> Decision:

@@ -29,6 +29,12 @@ Csv = Callable[..., Ingested]
         ('a,b\n1,"48" wide"\n2,"6" by 4""\n', [(1, '48" wide'), (2, '6" by 4"')]),
         ('a,b,c\n1, "x, y" ,2\n3,"z" , 4\n', [(1, "x, y", 2), (3, "z", 4)]),
         ("name\nAnn Smith\nBob Jones\n", [("Ann Smith",), ("Bob Jones",)]),
+        ("name\nSmith, John\nDoe, Jane\n", [("Smith, John",), ("Doe, Jane",)]),
+        (
+            "|Code|Text  |Sum |\n|----|------|----|\n|A   |Oak, 2| 1.5|\n|B   |Elm   |12.5|\n",
+            [("A", "Oak, 2", 1.5), ("B", "Elm", 12.5)],
+        ),
+        ("+---+---+\n| a | b |\n+---+---+\n| 1 | x |\n| 2 | y |\n+---+---+\n", [(1, "x"), (2, "y")]),
         ("moment\n2024-01-01 10:00\n2024-01-02 11:00\n", None),
     ],
 )
