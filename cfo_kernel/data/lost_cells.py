@@ -34,6 +34,15 @@ class LostCells:
     totals: Counter[int] = field(default_factory=Counter[int])
     example: str = ""
 
+    def without(self, others: "LostCells") -> "LostCells":
+        """These cells without the others, which stand further down."""
+        return LostCells(
+            self.errors - others.errors,
+            self.uncalculated - others.uncalculated,
+            self.totals - others.totals,
+            self.example,
+        )
+
     def decisions(self, column: int, name: str) -> list[Decision]:
         """Decisions about the lost cells of a column."""
         found: list[Decision] = []

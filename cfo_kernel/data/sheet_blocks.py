@@ -39,7 +39,7 @@ def _stacked(grid: Grid) -> list[Grid]:
             blocks.append(rows)
             names = header or names
         names = names or _names(blocks[-1]) or []
-    return [replace(grid, rows=rows) for rows in blocks]
+    return [replace(grid, rows=rows, is_last=rows is blocks[-1]) for rows in blocks]
 
 
 def _header(rows: Sequence[Row]) -> list[str] | None:

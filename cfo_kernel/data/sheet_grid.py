@@ -34,10 +34,14 @@ class Merged:
 
 @dataclass(frozen=True)
 class Grid:
-    """The rows of a sheet or of a part of it, whose first cells stand in the column `left` of the sheet."""
+    """The rows of a sheet or of a part of it, whose first cells stand in the column `left` of the sheet.
+
+    `is_last` says that nothing stands below them.
+    """
 
     rows: list[Row]
     left: int = 0
+    is_last: bool = True
     merged: Sequence[Merged] = field(default_factory=list[Merged])
 
     @property
@@ -100,14 +104,15 @@ class Grid:
 
 def read_grid(sheet: CalamineSheet) -> Grid:
     """The rows of a sheet that are not empty."""
-    top, left = sheet.start or (0, 0)
+    _, left = sheet.start or (0, 0)
     areas = [Merged(*start, *end) for start, end in sheet.merged_cell_ranges or [] if start != end]
-    return Grid(list(_rows(sheet, top)), left, areas)
+    return Grid(list(_rows(sheet)), left, merged=areas)
 
 
-def _rows(sheet: CalamineSheet, top: int) -> Iterator[Row]:
+def _rows(sheet: CalamineSheet) -> Iterator[Row]:
+    # One row at a time, and empty ones at once: a single cell in the last row of a sheet makes a million of them.
     empty: list[Any] = [""] * sheet.width
-    for number, cells in enumerate(sheet.to_python(), top):
+    for number, cells in enumerate(sheet.iter_rows()):
         if cells == empty:
             continue
         while cells and cells[-1] == "":

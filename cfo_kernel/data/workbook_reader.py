@@ -151,6 +151,8 @@ def _read_table(name: str, grid: Grid, source: _Source) -> Sheet:
     decisions += found
     below = grid.rows[header.first_row - 1][0] if header.first_row else -1
     lost, masks = source.marks.lost(source.sheet, below), source.marks.masks(source.sheet, below)
+    if not grid.is_last:
+        lost = lost.without(source.marks.lost(source.sheet, grid.rows[-1][0]))
     columns: dict[str, pa.Array[Any]] = {}
     for i, column in enumerate(header.names):
         down = repeated.get(i, {})

@@ -209,3 +209,10 @@ def test_headings_among_figures_move_to_the_labels(book: Book, ingest: Ingest) -
         assert [row[0] for row in table.rows] == ["Operations:", "Sales", "Balance:", "Cash"]
         assert table.types["2019"].startswith("DECIMAL")
         assert any(d.rows == (2, 4) for d in table.table.decisions)
+
+
+def test_an_error_in_the_second_table_is_not_counted_in_the_first(book: Book) -> None:
+    below: Rows = [["Customer", "Days"], ["A", 30], ["B", "#N/A"], ["C", 5]]
+    first, second = book.read([["Account", "Amount"], ["Cash", 100], [None], *below])
+    assert not any("error" in note for note in first.notes)
+    assert any("error" in note for note in second.notes)
