@@ -19,7 +19,7 @@ _MOST_LABELLED = 0.5
 def doubtful_totals(grid: Grid, proofs: Mapping[int, Proof]) -> list[int]:
     """The positions of the rows that look like totals and are not proven."""
     places = [at for at, row in enumerate(grid.rows) if row.has_figures]
-    labelled = [at for at in places if grid.rows[at].strength is not Label.NONE]
+    labelled = [at for at in places if grid.rows[at].strength >= Label.WORD]
     unproven = [at for at in labelled if at not in proofs]
     if len(unproven) > _MOST_LABELLED * len(places):
         return []  # the word is part of every name

@@ -1,5 +1,6 @@
 """The figures of a table as whole numbers of their last digit, in which totals are searched for."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,6 +9,8 @@ from typing import Any
 
 from cfo_kernel.data import total_labels
 from cfo_kernel.data.total_labels import Label
+
+_STARS = re.compile(r"\s*(\*{1,6})\s*")
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,12 @@ class Row:
     def strength(self) -> Label:
         """How strongly the label says that the row is a total."""
         return total_labels.label_of(self.label) if self.size == 1 else Label.NONE
+
+    @cached_property
+    def stars(self) -> int:
+        """How many asterisks mark the row as a total, as in exports of SAP: more of them for a total of totals."""
+        found = (_STARS.fullmatch(key) for key in self.keys if isinstance(key, str))
+        return max((len(match[1]) for match in found if match), default=0)
 
 
 @dataclass(frozen=True)

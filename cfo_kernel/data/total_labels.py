@@ -6,6 +6,8 @@ The patterns fit RE2 (DuckDB) and Python alike, and are meant for text in lower 
 import re
 from enum import IntEnum
 
+from cfo_kernel.data.vocabulary import plain
+
 _WORDS = (
     r"(?:sub|sous|grand)?tota(?:l|ls|le|les|li|al|len|is|ux|lt)|sum|sums|sumas?|sumy|sumi|som[ae]s?|somme|summor"
     r"|\w*summ(?:e|en|a|or)|\w*totaal|gesamt\w*|insgesamt|razem|og[oó][lł]em|[lł][aą]cznie|overall|en ?semble"
@@ -16,6 +18,7 @@ _NO_LETTER = "[^a-zß-öø-ÿāăąćčďđēęěğģīįıķłļńņňōőœŕ�
 PATTERN = rf"(?:^|{_NO_LETTER})(?:{_WORDS})(?:{_NO_LETTER}|$)|{_JAPANESE}"
 """A text with a word for totals anywhere: `College total`, `TOTAL1`, `Gesamtaufwand`."""
 _TOTAL = re.compile(PATTERN)
+_HINT = re.compile(r"\s*(?:all\s+\w+|(?:[hs][12]|fy|full year|ytd)[\s/-]*(?:\d{2}|\d{4})?)\s*")
 _FILLERS = (
     r"grand|general|générale?|generale|geral|main|net|report|table|column|row|final|sub|sous|all|of|in|the|en|de"
     r"|im|für|alle|to|for|date|and|końcow[ya]|og[oó]ln[ay]|totale?|sum"
@@ -23,8 +26,9 @@ _FILLERS = (
 _BARE = re.compile(rf"(?:{_NO_LETTER})*(?:(?:{_WORDS}|{_FILLERS}|{_JAPANESE})(?:{_NO_LETTER})*)+")
 _BALANCES = (
     r"(?:opening|closing|beginning|ending|starting|initial|final|previous) balance"
-    r"|(?:balance )?(?:brought|carried) (?:forward|down)|balance [bc]/[fd]"
-    r"|(?:anfangs|end|schluss|eröffnungs|alt|neu)(?:saldo|bestand)|saldovortrag"
+    r"|(?:balance )?(?:brought|carried) (?:forward|down)|balance [bc]/[fd]|balance (?:as )?(?:at|of|on)"
+    r"|(?:anfangs|end|schluss|eröffnungs|alt|neu)(?:saldo|bestand)|\w*vortrag|kontostand"
+    r"|(?:solde|saldo) (?:au|al|ao|am|per|op|na dzień)"
     r"|solde (?:initial|final|d'ouverture|de clôture|précédent|reporté)|(?:ancien|nouveau) solde|report à nouveau"
     r"|saldo (?:inicial|final|anterior|iniziale|finale|precedente|de apertura|de cierre)"
     r"|(?:begin|eind|open(?:ings)?|slot)saldo|(?:ingående|utgående) (?:saldo|balans)"
@@ -32,7 +36,7 @@ _BALANCES = (
 )
 BALANCE = rf"(?:^|{_NO_LETTER})(?:{_BALANCES})(?:{_NO_LETTER}|$)"
 """A text that labels an opening or closing balance among movements."""
-_BALANCE = re.compile(BALANCE)
+_PLAIN_BALANCE = re.compile(rf"(?:^|[^a-z])(?:{plain(_BALANCES)})(?:[^a-z]|$)")
 
 
 _COMPANY = re.compile(
@@ -42,21 +46,33 @@ _COMPANY = re.compile(
 
 
 class Label(IntEnum):
-    """How strongly a text labels a total: not at all, as a part of a longer text, or as its only meaning."""
+    """How strongly a text labels a total.
+
+    Not at all, perhaps (`All regions`, `H1`), as a part of a longer text, or as its only meaning.
+    """
 
     NONE = 0
-    WORD = 1
-    BARE = 2
+    HINT = 1
+    WORD = 2
+    BARE = 3
 
 
 def label_of(text: str) -> Label:
     """How strongly the text labels a total."""
     lowered = text.lower()[:200]
-    if not _TOTAL.search(lowered) or _COMPANY.search(lowered):
+    if not _TOTAL.search(lowered):
+        return Label.HINT if _HINT.fullmatch(lowered) else Label.NONE
+    if _COMPANY.search(lowered):
         return Label.NONE
     return Label.BARE if _BARE.fullmatch(lowered) else Label.WORD
 
 
 def is_balance(text: str) -> bool:
     """Whether the text labels an opening or closing balance."""
-    return _BALANCE.search(text.lower()[:200]) is not None
+    return _PLAIN_BALANCE.search(plain(text[:200])) is not None
+
+
+def name_in(text: str) -> frozenset[str]:
+    """The words of a label without those for totals, such as `rent` in `Total rent`."""
+    words = re.findall(r"\w+", text.lower()[:200])
+    return frozenset(word for word in words if not _BARE.fullmatch(word))

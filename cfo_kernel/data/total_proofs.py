@@ -34,7 +34,7 @@ class Proof:
 
     `columns` are those that add up. The proof is `whole` if each figure of the total is explained; otherwise a figure
     of a part is missing, or a few figures do not agree. `bits` is how unlikely an accident is. The parts are `natural`
-    if they are all rows up to the next total or gap.
+    if they are all rows up to the next total or gap. The proof is `weak` if the label may be the name of a line.
     """
 
     total: int
@@ -45,16 +45,17 @@ class Proof:
     is_exact: bool
     is_natural: bool
     bits: float
+    is_weak: bool = False
 
     @property
     def is_sure(self) -> bool:
         """Whether the row may be left out."""
-        return self.is_whole and self.sign is not Sign.NAMED
+        return self.is_whole and self.sign is not Sign.NAMED and not self.is_weak
 
 
 def sign_of(row: Row, usual: Sequence[bool]) -> Sign:
     """What says that the row may be a total. `usual` says which cells of its name are usually filled."""
-    if row.strength is not Label.NONE:
+    if row.strength is not Label.NONE or row.stars:
         return Sign.LABELLED
     lacks = any(key is None for key, is_filled in zip(row.keys, usual, strict=True) if is_filled)
     return Sign.EMPTY if lacks and row.size == 1 else Sign.NAMED

@@ -59,10 +59,6 @@ def _has_codes(connection: duckdb.DuckDBPyConnection, column: Column) -> bool:
     return least is None or (least >= 0 and most < _COUNTS * max(least, 1))
 
 
-def _is_named_as_key(column: Column) -> bool:
-    return column.is_key or column_names.says_year(column_names.words(column.name))
-
-
 def _values(read: Sequence[Figures | None]) -> list[tuple[int | None, ...]]:
     return [some.values for some in read if some]
 
@@ -97,8 +93,7 @@ def _whole(
         rows = connection.execute(f"SELECT {', '.join(some)} FROM staging ORDER BY rowid").fetchall()  # noqa: S608 - quoted
         cells += zip(*rows, strict=True)
     read = [
-        total_cells.figures_among(found) if c.kind is Kind.TEXT and not _is_named_as_key(c) else None
-        for c, found in zip(keys, cells, strict=False)
+        total_cells.figures_among(found) if c.kind is Kind.TEXT else None for c, found in zip(keys, cells, strict=False)
     ]
     counts = [sum(cell is not None for cell in row) for row in zip(*cells[len(keys) :], *_values(read), strict=True)]
     read = [

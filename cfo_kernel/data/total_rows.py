@@ -7,6 +7,7 @@ those whose figures prove nothing, and those that add up others but have a name,
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import duckdb
@@ -17,9 +18,10 @@ from cfo_kernel.data.decisions import Decision, DecisionKind
 from cfo_kernel.data.empty_marks import read_marks
 from cfo_kernel.data.proven_zeros import set_proven_zeros
 from cfo_kernel.data.source_rows import SourceRows
+from cfo_kernel.data.total_certainty import weak_totals
 from cfo_kernel.data.total_doubts import doubtful_totals
 from cfo_kernel.data.total_grid import Grid, Row
-from cfo_kernel.data.total_proofs import Proof, sign_of
+from cfo_kernel.data.total_proofs import Proof, Sign, sign_of
 from cfo_kernel.data.total_reader import read_grid
 from cfo_kernel.data.total_search import Search
 from cfo_kernel.sql_text import quoted
@@ -81,6 +83,9 @@ def _remove(connection: duckdb.DuckDBPyConnection, rowids: Sequence[int]) -> set
 def _about_totals(grid: Grid, proofs: Mapping[int, Proof], removed: Sequence[int], rows: SourceRows) -> list[Decision]:
     counted = [at for at, proof in proofs.items() if proof.is_whole and not proof.is_sure]
     doubtful = [*(at for at, proof in proofs.items() if not proof.is_whole), *doubtful_totals(grid, proofs)]
+    # A weak proof of a single equal row says no more than that the row looks like a total.
+    equal = [at for at in counted if proofs[at].is_weak and len(proofs[at].parts) == 1]
+    counted, doubtful = [at for at in counted if at not in equal], [*doubtful, *equal]
     balances = [at for at, row in enumerate(grid.rows) if at not in removed and _is_balance(row)]
     exact = [at for at in removed if proofs[at].is_exact]
     rounded = [at for at in removed if not proofs[at].is_exact]
@@ -103,6 +108,11 @@ def prove(grid: Grid) -> dict[int, Proof]:
     starts = frozenset(at for before, at in pairwise(places) if _is_gap(grid, before, at))
     is_statement = grid.is_whole and len(grid.rows) <= _LARGEST and not grid.has_dates and sum(grid.usual) <= _NAMES
     proofs = Search(grid, places, signs, starts, is_statement).run()
+    if weak := weak_totals(grid, proofs):
+        signs = [Sign.NAMED if at in weak else sign for at, sign in enumerate(signs)]
+        doubted = {at: replace(proofs[at], is_weak=True) for at in weak}
+        proofs = Search(grid, places, signs, starts, is_statement).run()
+        proofs |= {at: proof for at, proof in doubted.items() if at not in proofs}
     if is_statement:
         for same in _similar_names(grid, places, {at for at, sign in enumerate(signs) if sign and at not in proofs}):
             for at, proof in Search(grid, same, signs, takes_names=True).run().items():

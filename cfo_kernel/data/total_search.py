@@ -103,7 +103,8 @@ class Search:
             return False
         match self.signs[at]:
             case Sign.LABELLED:
-                return True
+                row = self.grid.rows[at]
+                return bool(row.strength) or all(self.grid.rows[part].stars < row.stars for part in parts)
             case Sign.EMPTY:
                 row = self.grid.rows[at]
                 return all(part in self.proofs or may_add_up(row, self.grid.rows[part]) for part in parts)

@@ -151,3 +151,50 @@ def test_a_total_of_accounts_with_names_is_called_by_its_label(ingest_csv: Csv) 
     table = ingest_csv("Account,Name,Amount\n4000,Sales,1234.50\n5000,Cost,-456.25\n6000,Rent,-300.10\nTotal,,478.15\n")
     assert len(table.rows) == 3
     assert "(Total)" in table.notes[-1]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("Total income", "Total cost of sales", "Total operating expenses"),
+        ("Sales total", "Ops total", "Admin total"),
+        ("4000 TOTAL", "5000 TOTAL", "6000 TOTAL"),
+        ("Tail Bond", "Tail Stock", "Total World"),
+    ],
+)
+def test_a_line_with_the_word_total_in_its_name_is_kept_but_named(names: tuple[str, ...]) -> None:
+    amounts = (12500, 4500, 8000) if names[0] == "Total income" else (10, 20, 30)
+    rows, notes = after([*zip(names, amounts, strict=True)], "line VARCHAR, amount INTEGER")
+    assert len(rows) == 3
+    assert len(notes) == 1
+
+
+def test_a_customer_whose_amount_equals_the_one_above_is_kept_but_named() -> None:
+    data = [("Acme", 100.5), ("Brown", 250.75), ("Sum Holdings", 250.75), ("Zed", 10)]
+    rows, notes = after(data, "customer VARCHAR, amount DECIMAL(18, 2)")
+    assert [row[0] for row in rows] == ["Acme", "Brown", "Sum Holdings", "Zed"]
+    assert notes[-1].startswith("1 row looks like a total (Sum Holdings)")
+
+
+@pytest.mark.parametrize("last", [("Total rent", 1000), ("Total premises", 1000)])
+def test_a_total_of_one_row_is_removed_if_its_name_or_another_total_proves_it(last: tuple[str, int]) -> None:
+    data = [("Fees", 37.5), ("Charges", 22.5), ("Total bank", 60), ("Rent", 1000), last, ("Total", 1060)]
+    assert len(after(data, "line VARCHAR, amount DECIMAL(18, 2)")[0]) == 3
+    assert len(after(data[:2] + data[3:5], "line VARCHAR, amount DECIMAL(18, 2)")[0]) == 4 - (last[0] == "Total rent")
+
+
+def test_periods_and_groups_of_all_are_named() -> None:
+    data = [("Q1", 100), ("Q2", 200), ("H1", 300), ("Q3", 150), ("Q4", 250), ("H2", 400), ("FY", 700)]
+    assert "3 rows add up other rows (H1; H2; FY)" in after(data, "period VARCHAR, amount INTEGER")[1][0]
+    data = [("All regions", 600), ("North", 100), ("South", 200), ("West", 300)]
+    assert "(All regions)" in after(data, "region VARCHAR, amount INTEGER")[1][0]
+
+
+@pytest.mark.parametrize(
+    "label", ["SOLDE PRECEDENT", "SOLDE AU 31/01/2024", "Vortrag", "Kontostand", "SOLDE DE CLOTURE"]
+)
+def test_balances_are_named_without_accents_and_in_capitals(label: str) -> None:
+    _, notes = after([("Sale", 100), (label, 600), ("Rent", 70)], "what VARCHAR, amount INTEGER")
+    assert notes == [
+        f"1 row is a balance rather than a movement ({label}). It was kept, so a sum over the table counts it."
+    ]
