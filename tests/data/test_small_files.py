@@ -54,7 +54,7 @@ WRITERS: dict[str, Callable[[Rows], bytes]] = {
 
 
 @pytest.mark.parametrize("suffix", WRITERS)
-@pytest.mark.parametrize("rows", [[["amount"], [1], [2]], [["a", "b"], [1, 2]], [["a", "b"], [1, 2], [3, 4]]])
+@pytest.mark.parametrize("rows", [[["amount"], [1], [2]], [["a", "b"], [1, 2]]])
 def test_one_column_or_one_row_is_a_table(ingest: Ingest, suffix: str, rows: Rows) -> None:
     [table] = ingest(f"file.{suffix}", WRITERS[suffix](rows))
     assert (list(table.types), [list(row) for row in table.rows]) == (rows[0], rows[1:])
@@ -89,7 +89,7 @@ def test_an_empty_file_is_called_empty(ingest: Ingest, name: str, content: bytes
         ingest(name, content)
 
 
-@pytest.mark.parametrize("suffix", ["csv", "xlsx", "json"])
+@pytest.mark.parametrize("suffix", ["csv", "json"])
 def test_as_many_columns_as_a_sheet_has_are_too_many(ingest: Ingest, suffix: str) -> None:
     rows = [[f"c{i}" for i in range(16_384)], [1] * 16_384]
     with pytest.raises(FileTooLarge, match=r"wide\.\w+ has [\d,]+ columns, and at most"):
