@@ -46,12 +46,18 @@ TYPED = (Kind.NUMBER, Kind.DATE, Kind.CLOCK, Kind.CODE)
 """The kinds whose cells have a form."""
 
 
-@lru_cache(1 << 16)
 def _kind(cell: str) -> Kind:
     """What a cell is by itself."""
-    if not cell.strip() or (len(cell) <= _LONGEST and _EMPTY.fullmatch(cell.strip())):
+    if len(cell) > _LONGEST:
+        return Kind.TEXT if cell.strip() else Kind.EMPTY
+    return _kind_of_short(cell)
+
+
+@lru_cache(1 << 16)
+def _kind_of_short(cell: str) -> Kind:
+    if not cell.strip() or _EMPTY.fullmatch(cell.strip()):
         return Kind.EMPTY
-    if len(cell) > _LONGEST or not any(c.isdigit() for c in cell):
+    if not any(c.isdigit() for c in cell):
         return Kind.TEXT
     cell = cell.strip()
     if _PLAIN_NUMBER.fullmatch(cell):

@@ -15,6 +15,8 @@ from cfo_kernel.data.column_shapes import DOUBTFUL, UNUSUAL, WRONG, ColumnShape,
 from cfo_kernel.data.csv_grammar import Dialect, State
 
 _MOST_STATES = 20_000
+_LONGEST_ROW = 20_000  # characters
+_LONGEST_SPAN = 50  # separators in a quoted cell
 _SLACK = 3  # cells that may be missing or joined
 _LONGEST_JOIN = 3
 _LONGEST_SPLIT = 80
@@ -76,7 +78,7 @@ def align(text: str, dialect: Dialect, shapes: Sequence[ColumnShape]) -> Alignme
     """The best reading of a row as a row of these columns, or None if there is none or the row is too long."""
     pieces = dialect.protected(text).split(dialect.delimiter)
     width, surplus = len(shapes), len(pieces) - len(shapes)
-    if (len(pieces) + 1) * (2 * _SLACK + abs(surplus) + 1) > _MOST_STATES:
+    if len(text) > _LONGEST_ROW or (len(pieces) + 1) * (2 * _SLACK + abs(surplus) + 1) > _MOST_STATES:
         return None
     low, high = min(0, surplus) - _SLACK, max(0, surplus) + _SLACK
     paths: dict[tuple[int, int], list[_Path]] = {(0, 0): [_Path(0, 0)]}
@@ -214,7 +216,7 @@ class _Row:
         if not first.startswith(quote):
             return
         parts: list[str] = []
-        for i in range(used, len(self.pieces)):
+        for i in range(used, min(used + _LONGEST_SPAN, len(self.pieces))):
             parts.append(first if i == used else self.pieces[i])
             end = parts[-1].rstrip(space)
             if not end.endswith(quote) or (i == used and len(end) == 1):
@@ -223,6 +225,7 @@ class _Row:
             single = inner.replace(quote * 2, "")
             if quote not in single:
                 yield i - used + 1, inner.replace(quote * 2, quote), 0
+                return  # what follows belongs to other cells
             else:
                 rough = inner.replace("\\" + quote, quote) if "\\" + quote in inner else inner.replace(quote * 2, quote)
                 yield i - used + 1, rough, 1 + 1.5 * len(self._edge.findall(inner))

@@ -158,7 +158,7 @@ class RowRepair:
             return found
         if self._work > _MOST_WORK:
             return None
-        self._work += text.count(self._dialect.delimiter) * 10 + len(text) // 10
+        self._work += text.count(self._dialect.delimiter) * 20 + len(text) // 10
         return align(text, self._dialect, self._shapes)
 
     def _otherwise_separated(self, text: str) -> list[str] | None:
