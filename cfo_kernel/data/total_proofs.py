@@ -78,7 +78,7 @@ def bits_needed(
         case Sign.EMPTY:
             return 0.0 if is_nameless else 6.0 if is_natural else tried + 10
         case Sign.NAMED:
-            return tried + 14 if is_natural else 2 * tried + 16
+            return tried + 10 if is_natural else 2 * tried + 12
 
 
 def may_add_up(total: Row, part: Row) -> bool:
