@@ -17,6 +17,6 @@ class SourceRows:
     first: int = 1
     numbers: Sequence[int] = ()
 
-    def of(self, rowids: Sequence[int]) -> tuple[int, ...]:
+    def of(self, rowids: Sequence[int], most: int = MAX_ROWS) -> tuple[int, ...]:
         """The rows of the file for the first of these rows of `staging`, by their `rowid`."""
-        return tuple(self.numbers[i] if i < len(self.numbers) else self.first + i for i in rowids[:MAX_ROWS])
+        return tuple(self.numbers[i] if i < len(self.numbers) else self.first + i for i in rowids[:most])

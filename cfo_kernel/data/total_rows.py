@@ -2,7 +2,8 @@
 
 Runs in the ingest worker, on the table `staging`. A row is removed only if it is labelled as a total, or has no name,
 and arithmetic proves each of its figures (`total_proofs`). Other rows that look like totals are kept, with a decision:
-those whose figures prove nothing, and those that add up others but have a name, such as `Net assets`.
+those whose figures prove nothing, those that add up others but have a name, such as `Net assets`, and all those of a
+statement with years side by side, such as an income statement, because each of its lines is asked for by name.
 """
 
 import re
@@ -30,6 +31,8 @@ _LARGEST = 600  # rows of a table in which a row with a name may be a total
 _NAMES = 2  # columns of names in a table in which a row with a name may be a total
 _REPEATED = 2
 _SHOWN = 5
+_NAMED_ROWS = 200  # each row is a line of its own
+_YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 
 
 def remove_total_rows(
@@ -49,7 +52,7 @@ def remove_total_rows(
     if grid is None:
         return list(decisions)
     proofs = prove(grid)
-    removed = [at for at, proof in proofs.items() if proof.is_sure]
+    removed = [at for at, proof in proofs.items() if proof.is_sure and not _has_years(grid)]
     spoiled = _remove(connection, [grid.rows[at].rowid for at in removed])
     figures = {grid.names[c] for proof in proofs.values() for c in proof.columns}
     texts = {name for name, kind, *_ in connection.execute("DESCRIBE staging").fetchall() if kind == "VARCHAR"}
@@ -61,6 +64,12 @@ def remove_total_rows(
     dashes = {name: [rowid for rowid in rowids if rowid not in gone] for name, rowids in marks.dashes.items()}
     settled = set_proven_zeros(connection, grid, proofs.values(), dashes, rows, [*kept, *made])
     return [*settled, *_about_totals(grid, proofs, removed, rows)]
+
+
+def _has_years(grid: Grid) -> bool:
+    """Whether the table is a statement with years side by side, whose totals are lines that people ask for by name."""
+    years = [_YEAR.findall(name) for name in grid.names]
+    return 2 * sum(map(bool, years)) >= len(years) and len({year for found in years for year in found}) > 1
 
 
 def _remove(connection: duckdb.DuckDBPyConnection, rowids: Sequence[int]) -> set[str]:
@@ -81,7 +90,7 @@ def _remove(connection: duckdb.DuckDBPyConnection, rowids: Sequence[int]) -> set
 
 
 def _about_totals(grid: Grid, proofs: Mapping[int, Proof], removed: Sequence[int], rows: SourceRows) -> list[Decision]:
-    counted = [at for at, proof in proofs.items() if proof.is_whole and not proof.is_sure]
+    counted = [at for at, proof in proofs.items() if proof.is_whole and at not in removed]
     doubtful = [*(at for at, proof in proofs.items() if not proof.is_whole), *doubtful_totals(grid, proofs)]
     # A weak proof of a single equal row says no more than that the row looks like a total.
     equal = [at for at in counted if proofs[at].is_weak and len(proofs[at].parts) == 1]
@@ -152,7 +161,7 @@ def _decision(
 ) -> Decision:
     labels = list(dict.fromkeys(row.label.strip() or "without a name" for row in found))
     shown = "; ".join(labels[:_SHOWN]) + ("; …" if len(labels) > _SHOWN else "")
-    where = rows.of([row.rowid for row in found])
+    where = rows.of([row.rowid for row in found], _NAMED_ROWS)
     return Decision(
         kind=DecisionKind.TOTALS, text=text(len(found), shown), rows=where, count=len(found), needs_check=needs_check
     )

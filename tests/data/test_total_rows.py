@@ -198,3 +198,11 @@ def test_balances_are_named_without_accents_and_in_capitals(label: str) -> None:
     assert notes == [
         f"1 row is a balance rather than a movement ({label}). It was kept, so a sum over the table counts it."
     ]
+
+
+def test_the_totals_of_a_statement_with_years_side_by_side_are_kept_with_a_note() -> None:
+    types = 'line VARCHAR, "2023" INTEGER, "2024" INTEGER'
+    data = [("Product revenue", 91_204, 88_157), ("Service revenue", 45_113, 52_209), ("Total", 136_317, 140_366)]
+    rows, notes = after(data, types)
+    assert len(rows) == 3
+    assert notes == ["1 row adds up other rows (Total). It was kept, so a sum over the table counts those rows twice."]
