@@ -122,6 +122,15 @@ def to_trash(parent: Path, path: Path) -> Path:
     return target
 
 
+def discard(parent: Path, path: Path) -> None:
+    """Moves a file or folder to the `.trash/` of a workspace or root, unless another deletion has already moved it."""
+    try:
+        to_trash(parent, path)
+    except FileNotFoundError:
+        if path.exists():
+            raise
+
+
 def create_catalog_folder(root: Path) -> Path:
     """Returns the folder for a root's databases, and creates it if it is missing."""
     folder = root / CATALOG_FOLDER

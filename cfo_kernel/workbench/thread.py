@@ -207,7 +207,7 @@ class EmbeddedThread:
         engine, folder = self._engine.use(), self.thread_dir
         await engine.dispatch.stop_runs(self.workspace_id, self.id)
         with storage_errors("The folder of the thread cannot be moved to .trash/"):
-            await asyncio.to_thread(folders.to_trash, engine.workspace_dir(self._workspace), folder)
+            await asyncio.to_thread(folders.discard, engine.workspace_dir(self._workspace), folder)
         engine.catalog.remove_thread(self.workspace_id, self.id)
 
     async def page(self, file: str, request: PageRequest = _FIRST) -> ResultPage:

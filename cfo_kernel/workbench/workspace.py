@@ -249,4 +249,4 @@ def _listed(data: Path) -> list[DataFile]:
 def _move_to_trash(folder: Path, path: Path) -> None:
     """Moves the file or folder to the `.trash/` in `folder`. If that is on another disk, this takes time to copy."""
     with storage_errors(f"{path.name} cannot be moved to .trash/"):
-        folders.to_trash(folder, path)
+        folders.discard(folder, path)

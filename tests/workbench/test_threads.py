@@ -1,5 +1,6 @@
 """Threads with a damaged or missing folder, and threads that were never started."""
 
+import asyncio
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -167,3 +168,14 @@ async def test_a_folder_that_cannot_be_made_is_an_error_of_ours(
             with pytest.raises(StorageFailed, match="No space left"):
                 await use
     assert (await make_workbench().create_workspace("Acme")).id == "acme"
+
+
+async def test_a_thread_and_a_file_can_be_deleted_twice_at_once(serve: Serve, opened: Opened, root: Path) -> None:
+    place = await opened(serve(ANSWER))
+    thread = await place.thread()
+    await thread.ask("Totals")
+    await asyncio.gather(*(thread.delete() for _ in range(4)))
+    assert list(await place.threads()) == []
+    shutil.rmtree(root / "tiny" / ".trash")
+    folders.discard(root / "tiny", root / "tiny" / "data" / "gone.csv")
+    assert list((root / "tiny" / ".trash").iterdir()) == []
