@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cfo_kernel.data import csv_reader, ingest_worker, parquet_reader
+from cfo_kernel.data import csv_body, csv_reader, ingest_worker, parquet_reader
 from cfo_kernel.errors import FileTooLarge, StorageFailed, UnreadableFile, UnsupportedFile
 from tests.data.conftest import Ingest
 
@@ -67,7 +67,7 @@ def test_a_damaged_file_is_refused_in_plain_words(
     ingest: Ingest, tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The damage is not at the beginning of the file, which still matches the suffix."""
-    monkeypatch.setattr(csv_reader, "_MAX_LINE", 64)
+    monkeypatch.setattr(csv_body, "MAX_LINE", 64)
     path = tmp_path / f"ledger.{suffix}"
     if suffix == "csv":
         path.write_text("a,b\n1,2\n" + "x" * 100 + ",2\n")
