@@ -20,7 +20,7 @@ def set_proven_zeros(
     decisions: Sequence[Decision],
 ) -> list[Decision]:
     """Changes such cells of `staging`. Returns the decisions, in which these cells no longer count as empty."""
-    whole = [proof for proof in proofs if proof.is_whole]
+    whole = [proof for proof in proofs if proof.is_whole and not proof.is_weak]
     numbers = {name for name, kind, *_ in connection.execute("DESCRIBE staging").fetchall() if kind != "VARCHAR"}
     proven = {
         name: rowids

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from itertools import takewhile
 
 from cfo_kernel.data.total_grid import Grid, Row
-from cfo_kernel.data.total_labels import Label, name_in
+from cfo_kernel.data.total_labels import Label, is_subtotal, name_in
 from cfo_kernel.data.total_proofs import Proof, Sign
 
 _FEW = 2  # parts
@@ -19,8 +19,8 @@ _MOST_LABELLED = 0.5
 
 def weak_totals(grid: Grid, proofs: Mapping[int, Proof]) -> set[int]:
     """The positions of the rows that are not surely totals although their figures add up."""
-    is_common = _is_common(grid)
-    weak = {at for at, proof in proofs.items() if _is_weak(grid, proof, is_common=is_common)}
+    said = is_common(grid)
+    weak = {at for at, proof in proofs.items() if _is_weak(grid, proof, is_common=said)}
     while True:
         counted = {part for at, proof in proofs.items() if proof.is_sure and at not in weak for part in proof.parts}
         supported = {at for at in weak & counted if grid.rows[at].strength is not Label.HINT}
@@ -29,21 +29,25 @@ def weak_totals(grid: Grid, proofs: Mapping[int, Proof]) -> set[int]:
         weak -= supported
 
 
-def _is_common(grid: Grid) -> bool:
+def is_common(grid: Grid) -> bool:
     """Whether most lines have a word for totals in their names, so that the word says nothing."""
     rows = [row for row in grid.rows if row.has_figures]
-    return sum(_has_name(row) for row in rows) > _MOST_LABELLED * sum(row.size for row in rows)
+    return sum(has_name(row) for row in rows) > _MOST_LABELLED * sum(row.size for row in rows)
 
 
-def _has_name(row: Row) -> bool:
+def has_name(row: Row) -> bool:
     """Whether the label is more than a word for totals: a name, or a code as in `4000 total`."""
+    if is_subtotal(row.label):
+        return False
     is_coded = row.strength is Label.BARE and any(c.isdigit() for c in row.label)
     return row.strength in (Label.HINT, Label.WORD) or is_coded
 
 
 def _is_weak(grid: Grid, proof: Proof, *, is_common: bool) -> bool:
     row = grid.rows[proof.total]
-    if proof.sign is not Sign.LABELLED or not proof.is_whole or (row.strength is Label.BARE and not _has_name(row)):
+    if proof.sign is not Sign.LABELLED or not proof.is_whole or not (has_name(row) or row.stars):
+        return False
+    if row.stars and proof.is_natural and len(proof.parts) > 1:
         return False
     if row.strength is Label.HINT or is_common:
         return True

@@ -8,6 +8,7 @@ least as large as those of the rows above or below it, up to the next total.
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import takewhile
 
+from cfo_kernel.data.total_certainty import has_name, is_common
 from cfo_kernel.data.total_grid import Grid
 from cfo_kernel.data.total_labels import Label
 from cfo_kernel.data.total_proofs import Proof, rounding
@@ -21,10 +22,11 @@ def doubtful_totals(grid: Grid, proofs: Mapping[int, Proof]) -> list[int]:
     places = [at for at, row in enumerate(grid.rows) if row.has_figures]
     labelled = [at for at in places if grid.rows[at].strength >= Label.WORD]
     unproven = [at for at in labelled if at not in proofs]
-    if len(unproven) > _MOST_LABELLED * len(places):
-        return []  # the word is part of every name
+    if is_common(grid) or len(unproven) > _MOST_LABELLED * len(places):
+        return [at for at in unproven if grid.rows[at].strength is Label.BARE and not has_name(grid.rows[at])]
     ends = {*labelled, *proofs}
-    return [at for at in unproven if _is_in_doubt(grid, at, places, ends)]
+    counted = {part for proof in proofs.values() if proof.is_sure for part in proof.parts}
+    return [at for at in unproven if at not in counted and _is_in_doubt(grid, at, places, ends)]
 
 
 def _is_in_doubt(grid: Grid, at: int, places: Sequence[int], ends: set[int]) -> bool:

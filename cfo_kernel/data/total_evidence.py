@@ -103,7 +103,10 @@ class Sums:
             if figure is None:
                 continue
             apart, count = self.difference(at, c, low, high)
-            if not self.nearly(at, c, low, high) or (not count and figure):
+            if apart and total_ratios.is_balance(self.grid, at, places, c):
+                continue
+            is_code = apart and total_ratios.is_same(self.grid, at, places, c)
+            if is_code or not self.nearly(at, c, low, high) or (not count and figure):
                 others.append(c)
                 missing += any(self.grid.rows[place].figures[c] is None for place in places)
                 continue

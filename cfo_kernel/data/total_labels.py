@@ -11,7 +11,7 @@ from cfo_kernel.data.vocabulary import plain
 _WORDS = (
     r"(?:sub|sous|grand)?tota(?:l|ls|le|les|li|al|len|is|ux|lt)|sum|sums|sumas?|sumy|sumi|som[ae]s?|somme|summor"
     r"|\w*summ(?:e|en|a|or)|\w*totaal|gesamt\w*|insgesamt|razem|og[oó][lł]em|[lł][aą]cznie|overall|en ?semble"
-    r"|complessiv[oaei]|итого|всего|сумма"
+    r"|complessiv[oaei]|net movement|итого|всего|сумма"
 )
 _JAPANESE = r"合計|小計|総計|累計|[産債入出益用費部上]計\s*$|^\s*計\s*$"
 _NO_LETTER = "[^a-zß-öø-ÿāăąćčďđēęěğģīįıķłļńņňōőœŕřśšşťţūůűųźżžа-я]"
@@ -43,6 +43,7 @@ _COMPANY = re.compile(
     r"\b(?:ltd|limited|inc|corp|corporation|company|llc|llp|plc|gmbh|ag|kg|se|sa|sas|sarl|srl|spa|nv|bv|ab|oy|as|aps"
     r"|sp|co|kk|lda|energies)\b\.?(?:\s+\w+)?\s*$|株式会社|有限会社"
 )
+_SUBTOTAL = re.compile(r"\bsub[\s-]*(?:tot|sum)|\bzwischensumme|\bsous[\s-]*tot|\bdelsumm|\btussentot|小計")
 
 
 class Label(IntEnum):
@@ -65,6 +66,11 @@ def label_of(text: str) -> Label:
     if _COMPANY.search(lowered):
         return Label.NONE
     return Label.BARE if _BARE.fullmatch(lowered) else Label.WORD
+
+
+def is_subtotal(text: str) -> bool:
+    """Whether the text has a word for subtotals, which no name of a line has."""
+    return _SUBTOTAL.search(text.lower()[:200]) is not None
 
 
 def is_balance(text: str) -> bool:

@@ -7,12 +7,15 @@ mean of the parts. So they say nothing that the other rows do not say.
 from collections.abc import Callable, Sequence
 from itertools import permutations
 
+from cfo_kernel import column_names
 from cfo_kernel.data.total_grid import Grid
+from cfo_kernel.data.vocabulary import listed, plain
 
 _FACTORS = (1, 100)
 _MOST_COLUMNS = 40
 _FEWEST = 2
 _BITS = 4.0
+_BALANCES = listed("balance saldo solde kontostand bestand running cumulative kumuliert cumule")
 
 Relation = Callable[[float, float], float]
 _RELATIONS: tuple[Relation, ...] = (
@@ -29,7 +32,7 @@ def follow(grid: Grid, total: int, parts: Sequence[int], added: Sequence[int], o
     """
     bits = 0.0
     for c in others:
-        if _is_same(grid, total, parts, c):
+        if is_same(grid, total, parts, c):
             continue
         if not (_is_mean(grid, total, parts, added, c) or _is_ratio(grid, total, parts, c)):
             return None
@@ -37,10 +40,16 @@ def follow(grid: Grid, total: int, parts: Sequence[int], added: Sequence[int], o
     return bits
 
 
-def _is_same(grid: Grid, total: int, parts: Sequence[int], c: int) -> bool:
+def is_same(grid: Grid, total: int, parts: Sequence[int], c: int) -> bool:
     """Whether all rows have the same figure, such as a year."""
     figures = [grid.rows[at].figures[c] for at in parts]
     return len(figures) > 1 and all(figure == grid.rows[total].figures[c] for figure in figures)
+
+
+def is_balance(grid: Grid, total: int, parts: Sequence[int], c: int) -> bool:
+    """Whether the column is a running balance, and the figure that of the last row, which a total repeats."""
+    words = {plain(word) for word in column_names.words(grid.names[c])}
+    return bool(words & _BALANCES) and grid.rows[total].figures[c] == grid.rows[max(parts)].figures[c]
 
 
 def _is_mean(grid: Grid, total: int, parts: Sequence[int], added: Sequence[int], c: int) -> bool:

@@ -13,6 +13,7 @@ from cfo_kernel.data.total_proofs import Proof, Sign, bits_needed, is_nameless, 
 _LONGEST = 120  # rows that are added up for a total without a label
 _PASSES = 12
 _CODED = 10.0
+_STARRED = 3.0
 
 
 @dataclass
@@ -88,6 +89,7 @@ class Search:
             is_nameless=nameless,
         )
         needed -= _CODED if is_numbered_above(self.grid.rows[at], rows) else 0.0
+        needed -= _STARRED if self.grid.rows[at].stars else 0.0
         if found.bits < needed + found.lacking:
             return None
         return Proof(at, parts, sign, found.added, found.is_whole, found.is_exact, is_natural, found.bits)

@@ -206,3 +206,26 @@ def test_the_totals_of_a_statement_with_years_side_by_side_are_kept_with_a_note(
     rows, notes = after(data, types)
     assert len(rows) == 3
     assert notes == ["1 row adds up other rows (Total). It was kept, so a sum over the table counts those rows twice."]
+
+
+def test_round_subtotals_without_a_label_are_named(ingest_csv: Csv) -> None:
+    head = "Balance sheet;2024;2023\nProperty;8200;7950\nIntangibles;1300;1400\nNon-current assets;9500;9350\n"
+    rest = "Inventories;2100;1980\nReceivables;3400;3120\nCash;900;750\n"
+    rest += "Current assets;6400;5850\nTotal assets;15900;15200\n"
+    table = ingest_csv(head + rest)
+    assert "Non-current assets; Current assets" in table.notes[-1]
+
+
+def test_rows_with_asterisks_are_totals_if_they_add_up(ingest_csv: Csv) -> None:
+    head = ";CoCd;Document;Amount;Curr\n"
+    head += ";1000;1900000012;-1190,00;EUR\n;1000;1900000013;-2380,00;EUR\n*;1000;;-3570,00;EUR\n"
+    table = ingest_csv(head + ";2000;1900000014;-59,50;EUR\n*;2000;;-59,50;EUR\n**;;;-3629,50;EUR\n")
+    assert len(table.rows) == 3
+
+
+def test_a_running_balance_does_not_stop_the_proof_of_a_total(ingest_csv: Csv) -> None:
+    rows = (
+        "Date,Text,Debit,Credit,Balance\nBank Fees,,,,\n05 Jan 2024,Fee,15.00,,15.00\n19 Jan 2024,Wire,22.50,,37.50\n"
+    )
+    table = ingest_csv(rows + "Total Bank Fees,,37.50,,37.50\n08 Jan 2024,Rent,1000.00,,1000.00\n")
+    assert "1 row is the total of other rows (Total Bank Fees)." in "\n".join(table.notes)
