@@ -174,8 +174,8 @@ async def test_a_query_without_a_thread_leaves_no_trace(opened: Opened) -> None:
     by_plan = await context.query(Direct(plan=PLAN))
     assert isinstance(by_plan, ResultTable)
     assert by_plan.rows == (("Finance", 4000.5), ("Sales", 2000.3))
-    assert isinstance(by_sql := await context.query(Direct(sql="FROM range(1000)")), ResultTable)
-    assert (len(by_sql.rows), by_sql.row_count, by_sql.file) == (100, 1000, None)
+    assert isinstance(by_sql := await context.query(Direct(sql="FROM range(1002)")), ResultTable)
+    assert (len(by_sql.rows), by_sql.row_count, by_sql.file) == (1000, 1002, None)
     assert (await context.query(Direct(python="print('hello')"))) == "hello\n"
     for wrong in (Direct(), Direct(sql="SELECT 1", python="1")):
         with pytest.raises(InvalidInput, match="Exactly one"):

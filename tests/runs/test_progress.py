@@ -43,10 +43,10 @@ async def test_a_run_that_waits_for_files_says_which_one_is_read(
     may_read = {"late\x1b.csv": asyncio.Event(), "later.csv": asyncio.Event()}
     ask = IngestCache._ask_worker
 
-    async def ask_slowly(self: IngestCache, op: str, path: Path, *more: Any, **arguments: Any) -> Any:
-        if path.name in may_read:
-            await may_read[path.name].wait()
-        return await ask(self, op, path, *more, **arguments)
+    async def ask_slowly(self: IngestCache, op: str, name: str, *more: Any, **arguments: Any) -> Any:
+        if name in may_read:
+            await may_read[name].wait()
+        return await ask(self, op, name, *more, **arguments)
 
     monkeypatch.setattr(IngestCache, "_ask_worker", ask_slowly)
     thread = await (await make_workbench(serve(ANSWER)).workspace("tiny")).thread()
