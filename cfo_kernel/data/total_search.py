@@ -13,6 +13,7 @@ from cfo_kernel.data.total_proofs import Proof, Sign, bits_needed, is_nameless, 
 _LONGEST = 120  # rows that are added up for a total without a label
 _PASSES = 12
 _CODED = 10.0
+_CLEAR = 16.0  # bits, for a single figure that adds up two or three others
 _STARRED = 3.0
 
 
@@ -38,6 +39,7 @@ class Search:
             found = sorted(self._matches(active), key=_priority)
             # A single row is the last resort, because its total may equal another row too.
             found = [proof for proof in found if len(proof.parts) > 1] or found
+            found = [proof for proof in found if not self._waits(proof, found)] or found
             used: set[int] = set()
             gone: set[int] = set()
             for proof in found:
@@ -59,6 +61,11 @@ class Search:
                 continue
             if found := [*self._proofs(sums, breaks | {len(active)}, i)]:
                 yield min(found, key=_priority)
+
+    def _waits(self, proof: Proof, found: Sequence[Proof]) -> bool:
+        """Whether a part of a named row is a total too. Its own parts are found first, as statements are chains."""
+        totals = {other.total for other in found} - {*self.proofs}
+        return proof.sign is Sign.NAMED and not totals.isdisjoint(proof.parts)
 
     def _is_total(self, at: int) -> bool:
         return at in self.proofs or self.signs[at] is Sign.LABELLED
@@ -112,7 +119,8 @@ class Search:
                 return all(part in self.proofs or may_add_up(row, self.grid.rows[part]) for part in parts)
             case Sign.NAMED:
                 explained = sum(figure is not None for figure in self.grid.rows[at].figures)
-                return len(found.added) > 1 or len(parts) > 3 or (found.is_whole and explained > 1)
+                is_clear = len(found.added) > 1 or len(parts) > 3 or found.bits >= _CLEAR
+                return is_clear or (found.is_whole and explained > 1)
 
 
 def _priority(proof: Proof) -> tuple[bool, bool, int, bool, float, int]:

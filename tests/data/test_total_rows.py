@@ -104,6 +104,18 @@ def test_a_named_line_that_adds_up_others_is_kept_with_a_note() -> None:
     ]
 
 
+@pytest.mark.parametrize("columns", [1, 2])
+def test_each_subtotal_of_a_chain_is_named(columns: int) -> None:
+    """Each of them adds up the one before it, as in an income statement."""
+    lines = ("Revenue", "Cost of sales", "Gross profit", "Operating expenses", "EBIT", "Tax", "Net income")
+    now = ("12450.37", "-7310.22", "5140.15", "-2911.08", "2229.07", "-560.55", "1668.52")
+    before = ("11200.12", "-6900.45", "4299.67", "-2700.33", "1599.34", "-410.22", "1189.12")
+    types = ", ".join(["line VARCHAR", "a DECIMAL(18, 2)", "b DECIMAL(18, 2)"][: columns + 1])
+    rows, notes = after([line[: columns + 1] for line in zip(lines, now, before, strict=True)], types)
+    assert len(rows) == len(lines)
+    assert "3 rows add up other rows (Gross profit; EBIT; Net income)" in notes[0]
+
+
 def test_balances_among_movements_are_named() -> None:
     types = "day DATE, what VARCHAR, amount DECIMAL(18, 2)"
     data = [("2024-01-01", "Opening balance", 500), ("2024-01-02", "Sale", 100), ("2024-01-31", "Closing balance", 600)]
