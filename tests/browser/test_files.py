@@ -59,7 +59,7 @@ async def test_fifty_files_are_uploaded_one_after_the_other(stack: Stack, visit:
     page = await ready(await visit(stack.page))
     files = [FilePayload(name=f"part {n:02}.csv", mimeType="text/csv", buffer=b"a,b\n1,2\n") for n in range(48)]
     files.insert(20, FilePayload(name=f"{'x' * 296}.csv", mimeType="text/csv", buffer=b"a\n1\n"))
-    files.insert(30, FilePayload(name="notes.pdf", mimeType="application/pdf", buffer=b"%PDF"))
+    files.insert(30, FilePayload(name="notes.docx", mimeType="application/pdf", buffer=b"%PDF"))
     await page.get_by_label("Add files").set_input_files(files)
     uploads = page.get_by_role("list", name="Uploads").get_by_role("listitem")
     await expect(uploads.nth(5)).to_contain_text("Waiting")
@@ -70,7 +70,7 @@ async def test_fifty_files_are_uploaded_one_after_the_other(stack: Stack, visit:
     await expect(data.get_by_role("listitem").filter(has_text="part ")).to_have_count(48, timeout=60_000)
     await expect(uploads).to_have_count(2)
     await expect(uploads.filter(has_text="xxx")).to_contain_text("at most 200 letters")
-    await expect(uploads.filter(has_text="notes.pdf")).to_contain_text("This file type is not supported")
+    await expect(uploads.filter(has_text="notes.docx")).to_contain_text("This file type is not supported")
     await screenshot(page, "fifty-files-done")
     for _ in range(2):
         await uploads.get_by_role("button", name=re.compile("Dismiss")).first.click()

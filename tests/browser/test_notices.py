@@ -81,7 +81,8 @@ async def test_faults_of_a_glossary_are_listed_once(faulty: Stack, visit: Visit,
     assert await faults.get_by_role("listitem").all_inner_texts() == [
         "Line 5: tables.ledger.description must be text.",
         "Line 7: there is no column ledger.amuont; the most similar is amount.",
-        "Line 8: there is no table leger; the tables are ledger, sales.",
+        "Line 8: there is no table leger; the tables are ar_ageing, bank_statement, budget, ledger, profit_and_loss, "
+        "sales, trial_balance.",
         "Line 10: hierarchies is not a known key here.",
     ]
     await expect(data.get_by_role("button", name="General ledger")).to_be_visible()  # the valid parts are used
