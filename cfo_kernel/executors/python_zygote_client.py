@@ -159,6 +159,7 @@ class ZygoteClient:
         """Starts the process and reads its first line: empty if it can confine programs, otherwise the reason why
         not.
         """
+        await self._end()  # of a start that failed or was cancelled
         control, zygote = socket.socketpair()
         control.setblocking(False)
         try:

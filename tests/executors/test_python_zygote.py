@@ -169,12 +169,15 @@ async def test_the_zygote_has_nothing_of_the_engines_environment(
 )
 async def test_without_confinement_nothing_runs(before: str, says: str, tmp_path: Path) -> None:
     executor = ConfinedExecutor(command=(sys.executable, "-I", "-c", before + START))
+    started: list[asyncio.subprocess.Process | None] = []
     for _ in range(2):
         refused = call("open('ran', 'w').close()", tmp_path)
         with pytest.raises(PythonUnavailable, match=f"Python is unavailable: .*{says}"):
             await executor.run(refused)
         assert not (refused.scratch / "ran").exists()
+        started.append(executor._zygote._process)
     await executor.close()
+    assert all(process and process.returncode is not None for process in started)  # none was forgotten
 
 
 async def test_a_zygote_that_cannot_start_is_an_error(tmp_path: Path) -> None:
