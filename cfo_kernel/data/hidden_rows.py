@@ -4,14 +4,12 @@ Runs in the ingest worker. They are read like the others, because they are data,
 sheet shows, so a decision names them.
 """
 
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cfo_kernel.data.decisions import MAX_ROWS, Decision, DecisionKind
-from cfo_kernel.data.lost_cells import xml_parser
+from cfo_kernel.data.lost_cells import parse_part, row_of, xml_parser
 
-_CHUNK = 1 << 20
 _COLUMNS = 16_384
 
 
@@ -55,8 +53,7 @@ def find_hidden(path: Path, part: str) -> Hidden:
         nonlocal row
         match tag.rpartition("|")[2]:
             case "row":
-                number = attributes.get("r", "")
-                row = int(number) - 1 if number.isdecimal() and len(number) < 9 else row + 1
+                row = row_of(attributes.get("r", ""), row + 1)
                 if _is_hidden(attributes):
                     found.rows.add(row)
             case "col" if _is_hidden(attributes):
@@ -68,10 +65,7 @@ def find_hidden(path: Path, part: str) -> Hidden:
             case _:
                 pass
 
-    parser = xml_parser(start)
-    with zipfile.ZipFile(path) as archive, archive.open(part) as file:
-        while chunk := file.read(_CHUNK):
-            parser.Parse(chunk)
+    parse_part(path, part, xml_parser(start))
     return found
 
 

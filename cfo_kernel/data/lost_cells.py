@@ -94,10 +94,15 @@ def count_lost_cells(path: Path, part: str, below: int) -> LostCells:
     parser = xml_parser(found.start)
     parser.EndElementHandler = found.end
     parser.CharacterDataHandler = found.text
+    parse_part(path, part, parser)
+    return found.lost
+
+
+def parse_part(path: Path, part: str, parser: expat.XMLParserType) -> None:
+    """Feeds a part of the package to the parser, in pieces."""
     with zipfile.ZipFile(path) as archive, archive.open(part) as file:
         while chunk := file.read(_CHUNK):
             parser.Parse(chunk)
-    return found.lost
 
 
 def xml_parser(start: Any) -> expat.XMLParserType:
@@ -122,8 +127,7 @@ class _Cells:
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         match tag.rpartition(_NAMESPACE)[2]:
             case "row":
-                number = attributes.get("r", "")
-                self._row = int(number) - 1 if number.isdecimal() and len(number) < 9 else self._row + 1
+                self._row = row_of(attributes.get("r", ""), self._row + 1)
                 self._column = -1
             case "c":
                 self._column = column_of(attributes.get("r", ""), self._column + 1)
@@ -161,6 +165,11 @@ class _Cells:
         """Whether the formula of the cell adds up cells of its own column."""
         found = _TOTAL.fullmatch(self._formula.strip())
         return found is not None and column_of(found[1], -1) == column_of(found[2], -1) == self._column
+
+
+def row_of(number: str, default: int) -> int:
+    """The row with this number, counted from zero."""
+    return int(number) - 1 if number.isdecimal() and len(number) < 9 else default
 
 
 def column_of(reference: str, default: int) -> int:

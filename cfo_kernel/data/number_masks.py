@@ -8,11 +8,10 @@ import zipfile
 from collections import defaultdict
 from pathlib import Path
 
-from cfo_kernel.data.lost_cells import column_of, xml_parser
+from cfo_kernel.data.lost_cells import column_of, parse_part, row_of, xml_parser
 
 _STYLES = "xl/styles.xml"
 _MAX_STYLES = 16 << 20
-_CHUNK = 1 << 20
 _TOKEN = re.compile(r'(?P<zero>0)|"(?P<quoted>[^"]*)"|\\(?P<escaped>.)|(?P<literal>[-/() ])')
 
 
@@ -50,8 +49,7 @@ def column_masks(path: Path, part: str, styles: dict[str, str], below: int) -> d
         nonlocal row, column, kind, style
         match tag.rpartition("|")[2]:
             case "row":
-                number = attributes.get("r", "")
-                row = int(number) - 1 if number.isdecimal() and len(number) < 9 else row + 1
+                row = row_of(attributes.get("r", ""), row + 1)
                 column = -1
             case "c":
                 column = column_of(attributes.get("r", ""), column + 1)
@@ -61,10 +59,7 @@ def column_masks(path: Path, part: str, styles: dict[str, str], below: int) -> d
             case _:
                 pass
 
-    parser = xml_parser(start)
-    with zipfile.ZipFile(path) as archive, archive.open(part) as file:
-        while chunk := file.read(_CHUNK):
-            parser.Parse(chunk)
+    parse_part(path, part, xml_parser(start))
     return {column: mask for column, found in masks.items() if len(found) == 1 and (mask := min(found))}
 
 
