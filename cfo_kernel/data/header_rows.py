@@ -17,7 +17,6 @@ _SEARCHED_ROWS = 40  # data that begin further down are not found
 _MOST_CELLS = 40_000  # how many cells are examined, so that a very wide table costs no more than a long one
 _MIN_FILLED = 0.6  # share of the widest row below: titles fill one or two cells, headers may leave some empty
 _MOST_ROWS = 8
-_NO_VALUE = (CellKind.EMPTY, CellKind.BLANK)
 
 
 @dataclass(frozen=True)
