@@ -8,7 +8,7 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import assert_never
 
-from cfo_kernel.data import compound_file
+from cfo_kernel.data import compound_file, tagged_texts
 from cfo_kernel.data.file_names import GLOSSARY
 from cfo_kernel.errors import EmptyFile, StorageFailed, UnreadableFile, UnsupportedFile
 
@@ -93,6 +93,8 @@ def check_suffix(path: Path) -> None:
     if suffix in (".yaml", ".yml"):
         place = f"If it is the glossary, put it into the workspace's data/ folder as {GLOSSARY}"
         raise UnsupportedFile(f"{path.name} is not a table. {place}.")
+    if suffix not in FORMATS and (form := tagged_texts.form_of_suffix(suffix)):
+        raise UnsupportedFile(form.problem(path.name))
     if suffix not in FORMATS:
         raise UnsupportedFile(f"{path.name} is not a table. Send one of {', '.join(_tables())}.")
 
@@ -172,6 +174,8 @@ def check_content(path: Path) -> None:
             if found:
                 raise UnreadableFile(f"{path.name} is {found}, not JSON. {_SAVE_AGAIN}")
         case Content.TEXT:
+            if form := tagged_texts.form_of_content(head):
+                raise UnsupportedFile(form.problem(path.name))
             if _MARKUP.match(head):
                 raise UnreadableFile(f"{path.name} is a web page, not a table. {_SAVE_AS_XLSX}")
             if found:

@@ -1,0 +1,143 @@
+"""Recognizes texts that programs exchange and that are no tables: bank statements, messages, settings, dumps.
+
+Their lines are records with tags or positions, so a reader of delimited text would make a table of them that means
+nothing. A file is recognized by its first lines, because such files are often named .txt or .csv.
+"""
+
+import codecs
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+_BANK = "In online banking, export the statement as CSV or XLSX"
+_BOOKS = "In the accounting program, export the ledger as CSV or XLSX"
+_SENDER = "In the program that writes or receives it, export its lines as CSV or XLSX"
+_TABLE = "Export the table in it as CSV or XLSX"
+_RESAVE = "Open it in a spreadsheet program, save it as .xlsx"
+Test = Callable[[str], bool]
+
+
+@dataclass(frozen=True)
+class TaggedText:
+    """A form of text that is no table: what it is, what to export instead, and how it is recognized.
+
+    `fits` tests the beginning of a text, without comments in front.
+    """
+
+    what: str
+    advice: str
+    fits: Test
+    suffixes: tuple[str, ...] = ()
+
+    def problem(self, file: str) -> str:
+        """What is wrong with a file of this form, and what to do."""
+        return f"{file} is {self.what}, not a table. {self.advice}, and send that file."
+
+
+def form_of_content(head: bytes) -> TaggedText | None:
+    """The form of the text that begins with these bytes, or None if it may be a table."""
+    encoding = next((known for mark, known in _MARKS.items() if head.startswith(mark)), "latin-1")
+    text = _without_comments(head.decode(encoding, errors="replace"))
+    return next((form for form in _FORMS if form.fits(text)), None)
+
+
+def form_of_suffix(suffix: str) -> TaggedText | None:
+    """The form of files with this suffix, in lower case."""
+    return next((form for form in _FORMS if suffix in form.suffixes), None)
+
+
+def _without_comments(text: str) -> str:
+    """The text without the blank lines and comments of SQL and settings before its first record."""
+    rest = text.lstrip()
+    while rest.startswith(("--", ";")):
+        rest = rest.partition("\n")[2].lstrip()
+    return rest
+
+
+def _begins(pattern: str) -> Test:
+    compiled = re.compile(pattern, re.IGNORECASE | re.DOTALL)
+    return lambda text: compiled.match(text) is not None
+
+
+def _is_xml(pattern: str) -> Test:
+    """Whether the text is XML that mentions the pattern in its first element."""
+    compiled = re.compile(pattern, re.IGNORECASE)
+
+    def fits(text: str) -> bool:
+        first = _first_element(text)
+        return first is not None and compiled.search(first) is not None
+
+    return fits
+
+
+def _first_element(text: str) -> str | None:
+    """The first tag of an XML document behind its declaration, or None if it is not one."""
+    is_declared = text[:5].lower() in ("<?xml", "<?ofx")
+    rest = text
+    while rest.startswith(("<?", "<!--", "<!")):
+        end = "-->" if rest.startswith("<!--") else ">"
+        if rest[:5].lower() == "<?ofx":
+            return rest.partition(end)[0]
+        rest = rest.partition(end)[2].lstrip()
+    found = re.match(r"</?([A-Za-z_][\w:.-]*)((?:\s|/)[^<>]*)?>", rest)
+    is_element = found is not None and found[1].lower() not in _HTML and bool(is_declared or re.search("</|/>", rest))
+    return rest[: found.end()] if found and is_element else "" if is_declared and not found else None
+
+
+def _is_swift(text: str) -> bool:
+    """Whether the lines have the tags of a bank statement of SWIFT: reference, account, and a balance or a booking."""
+    tags = set(re.findall(r"^:(\d\d)[A-Z]?:", text, re.MULTILINE))
+    return {"20", "25"} <= tags and bool(tags & {"28", "34", "60", "61"})
+
+
+def _has_records(length: int, first: str, others: str) -> Test:
+    """Whether the lines have one length, and begin with the codes that say what they hold."""
+
+    def fits(text: str) -> bool:
+        lines = text.splitlines()[:10]
+        lines = lines[:-1] if len(lines) > 2 else lines  # the last one may be cut off
+        if len(lines) < 2 or any(not length - 30 <= len(line) <= length for line in lines):
+            return False
+        return re.match(first, lines[0]) is not None and all(re.match(others, line) for line in lines[1:])
+
+    return fits
+
+
+def _is_settings(text: str) -> bool:
+    """Whether the text begins with a section in brackets, and the lines below it are names with values."""
+    first, *others = [line for line in text.splitlines() if line.strip() and line.lstrip()[0] not in "#;"][:20] or [""]
+    others = others[:-1] if len(others) > 1 else others  # the last one may be cut off
+    is_section = re.compile(r"\s*\[[^\[\],;|\t]+\]\s*")
+    pairs = sum(re.match(r"\s*[A-Za-z_][^=,;|\t]{0,80}=", line) is not None for line in others)
+    sections = sum(is_section.fullmatch(line) is not None for line in others)
+    return is_section.fullmatch(first) is not None and pairs > 0 and pairs + sections == len(others)
+
+
+_HTML = ("html", "head", "body", "table")
+_MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16", codecs.BOM_UTF8: "utf-8-sig"}
+_SQL = r"(CREATE\s+TABLE|DROP\s+TABLE|INSERT\s+INTO)\s+[\w.\"`\[\] ]{1,99}\s*[;(v]"
+_FORMS = (
+    TaggedText("a bank statement in the format MT940 or MT942", _BANK, _is_swift, (".sta", ".mt940", ".940", ".942")),
+    TaggedText("a message of SWIFT", _BANK, _begins(r"\{1:[A-Z]\d\d[A-Z0-9]{12}"), (".fin", ".swi")),
+    TaggedText("a file of Quicken (QIF)", _BANK, _begins(r"!(type:|account\s|option:|clear:)"), (".qif",)),
+    TaggedText("a file of a bank in the format OFX", _BANK, _begins("OFXHEADER:"), (".ofx", ".qfx")),
+    TaggedText("a file of a bank in the format OFX", _BANK, _is_xml(r"^<[?]?OFX\b")),
+    TaggedText("a bank statement in the format CAMT", _BANK, _is_xml(r"\bcamt\.05\d\.")),
+    TaggedText("a file of payments in the format pain", _SENDER, _is_xml(r"\bpain\.00\d\.")),
+    TaggedText("a spreadsheet saved as XML", _RESAVE, _is_xml("schemas-microsoft-com:office:spreadsheet")),
+    TaggedText("a report in the format XBRL", _TABLE, _is_xml(r"\bxbrl\b"), (".xbrl",)),
+    TaggedText("an XML file", _TABLE, _is_xml(""), (".xml",)),
+    TaggedText("a bank statement in the format BAI2", _BANK, _begins(r"01,[^\n]*/\s*02,[^\n]*/"), (".bai", ".bai2")),
+    TaggedText("a file of payments in the format NACHA", _SENDER, _has_records(94, "101 ", "[56789]"), (".ach",)),
+    TaggedText("a bank statement in the format CODA", _BANK, _has_records(128, "0000", r"[1-9]\d"), (".cod", ".coda")),
+    TaggedText("a bank statement in the format CFONB", _BANK, _has_records(120, r"01\d{5} {4}", r"0[1457]\d{5}")),
+    TaggedText("a bank statement in the format Norma 43", _BANK, _has_records(80, r"11\d{18}", "22|23|33|88"), (".n43",)),
+    TaggedText("a message in the format EDIFACT", _SENDER, _begins(r"(UNA.{6}\s*)?UN[BH]\+"), (".edi", ".edifact")),
+    TaggedText("a message in the format X12", _SENDER, _begins(r"ISA([^A-Za-z0-9\s,;])..\1.{10}\1..\1"), (".x12",)),
+    TaggedText("a file of an accounting program in the format SIE", _BOOKS, _begins(r"#FLAGGA\s"), (".sie", ".si")),
+    TaggedText("a calendar or an address book", _TABLE, _begins(r"BEGIN:V(CARD|CALENDAR)\s"), (".ics", ".vcf")),
+    TaggedText("a file of SQL statements", _TABLE, _begins(_SQL), (".sql",)),
+    TaggedText("a formatted text (RTF)", _TABLE, _begins(r"\{\\rtf"), (".rtf",)),
+    TaggedText("a PostScript file", _TABLE, _begins("%!PS"), (".ps", ".eps")),
+    TaggedText("a file of settings", _TABLE, _is_settings, (".ini", ".cfg", ".properties")),
+)
