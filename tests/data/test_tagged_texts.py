@@ -15,7 +15,7 @@ _NO_TABLES = {
     "OFX": "OFXHEADER:100\nDATA:OFXSGML\n\n<OFX>\n<SIGNONMSGSRSV1>",
     "CAMT": f'{_XML}<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.02">\n<BkToCstmrStmt>',
     "pain": f'{_XML}<!-- x --><Document xmlns="urn:iso:std:iso:20022:tech:xsd:pain.001.001.03">\n<CstmrCdtTrfInitn>',
-    "saved as XML": f'{_XML}<?mso-application progid="x"?>\n<Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet">',
+    "saved as XML": f'{_XML}<?mso-application?><Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet">',
     "an XML file": "<rows>\n<row>1</row></rows>",
     "BAI2": "01,122099999,123456789,240301,0800,1,,,2/\n02,031001234,122099999,1,240229,0800,,2/\n",
     "NACHA": "".join(f"{line:94}\n" for line in ("101 091000019 123456789", "5200COMPANY", "62209100001912345678")),
