@@ -131,9 +131,7 @@ _FORMS = (
     TaggedText("a file of payments in the format NACHA", _SENDER, _has_records(94, "101 ", "[56789]"), (".ach",)),
     TaggedText("a bank statement in the format CODA", _BANK, _has_records(128, "0000", r"[1-9]\d"), (".cod", ".coda")),
     TaggedText("a bank statement in the format CFONB", _BANK, _has_records(120, r"01\d{5} {4}", r"0[1457]\d{5}")),
-    TaggedText(
-        "a bank statement in the format Norma 43", _BANK, _has_records(80, r"11\d{18}", "22|23|33|88")
-    ),
+    TaggedText("a bank statement in the format Norma 43", _BANK, _has_records(80, r"11\d{18}", "22|23|33|88")),
     TaggedText("a message in the format EDIFACT", _SENDER, _begins(r"(UNA.{6}\s*)?UN[BH]\+"), (".edi", ".edifact")),
     TaggedText("a message in the format X12", _SENDER, _begins(r"ISA([^A-Za-z0-9\s,;])..\1.{10}\1..\1"), (".x12",)),
     TaggedText("a file of an accounting program in the format SIE", _BOOKS, _begins(r"#FLAGGA\s"), (".sie", ".si")),
