@@ -49,7 +49,7 @@ class LostCells:
         if count := self.errors[column]:
             cells = "1 cell has an error" if count == 1 else f"{count:,} cells have errors"
             text = f"{name}: {cells} (such as {self.example[:20]}), read as empty. Correct the workbook."
-            found.append(_empty(name, count, text))
+            found.append(_empty(name, count, text, needs_check=True))
         if count := self.uncalculated[column]:
             cells = "1 formula was" if count == 1 else f"{count:,} formulas were"
             kept = "The column is kept as text, because its sums would be incomplete."

@@ -114,7 +114,8 @@ def decision(column: TextColumn, rows: SourceRows) -> list[Decision]:
     empty_marks.remember_labels(column)
     where = f"{column.trimmed} IN ({', '.join(map(text_literal, column.odd))})"
     count = column.figure(f"count(*) FILTER ({where})")
-    return [_empty(column, count, list(column.odd), rows.of(column.rowids(where)), "that are no figures or dates")]
+    found = _empty(column, count, list(column.odd), rows.of(column.rowids(where)), "that are no figures or dates")
+    return [found.model_copy(update={"needs_check": not all(map(date_formats.is_sentinel, column.odd))})]
 
 
 def placeholders(column: TextColumn, rows: SourceRows) -> list[Decision]:

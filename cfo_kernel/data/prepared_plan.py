@@ -11,11 +11,11 @@ from cfo_kernel.data.glossary import GlossaryFile
 from cfo_kernel.data.glossary_guards import NONE_LOST, LostGuards, check_lost_guards
 from cfo_kernel.data.hierarchies import Trees
 from cfo_kernel.data.join_checks import JoinProbe, join_probe
-from cfo_kernel.data.kept_totals import notes_on_plan
 from cfo_kernel.data.missing_entities import MissingEntities, missing_entities
 from cfo_kernel.data.period_gaps import PeriodGaps, period_gaps
 from cfo_kernel.data.plan import QueryPlan, aggregates_in
 from cfo_kernel.data.plan_hints import plan_hints
+from cfo_kernel.data.reading_notes import notes_on_plan
 from cfo_kernel.data.rollups import NodeSelection
 from cfo_kernel.data.tables import Tables
 from cfo_kernel.data.undefined_percentages import UndefinedPercentages, undefined_percentages
@@ -73,8 +73,10 @@ def prepare(
         undefined_percentages(plan, tables, trees),
     ]
     checked = (*additivity_probes(plan, compiler, tables, trees, glossary), *(one for one in others if one))
-    notes = dict.fromkeys((*_notes(plan, compiler), *plan_hints(plan, compiler, trees), *notes_on_plan(plan, compiler)))
-    return PreparedPlan(sql, checked, closing_dates(plan, compiler, trees), tuple(notes), compiler.count_sql())
+    notes = (*_notes(plan, compiler), *plan_hints(plan, compiler, trees), *notes_on_plan(plan, compiler, sql))
+    return PreparedPlan(
+        sql, checked, closing_dates(plan, compiler, trees), tuple(dict.fromkeys(notes)), compiler.count_sql()
+    )
 
 
 def _notes(plan: QueryPlan, compiler: Compiler) -> Iterator[str]:

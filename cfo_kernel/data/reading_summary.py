@@ -43,7 +43,7 @@ def summarize(decisions: Iterable[Decision]) -> tuple[KindSummary, ...]:
 
 
 def _summary(kind: DecisionKind, decisions: Sequence[Decision]) -> KindSummary:
-    texts = _merged(sorted(decisions, key=lambda decision: not decision.needs_check))
+    texts = merged(sorted(decisions, key=lambda decision: not decision.needs_check))
     return KindSummary(
         kind=kind,
         label=_LABELS[kind],
@@ -53,7 +53,7 @@ def _summary(kind: DecisionKind, decisions: Sequence[Decision]) -> KindSummary:
     )
 
 
-def _merged(decisions: Iterable[Decision]) -> tuple[str, ...]:
+def merged(decisions: Iterable[Decision]) -> tuple[str, ...]:
     """The sentences. Those that differ only in their column become one sentence about all of these columns."""
     columns: dict[str, list[str]] = {}
     for decision in decisions:

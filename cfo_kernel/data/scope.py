@@ -61,6 +61,11 @@ class Scope:
             self._extra_tables.append(table)
             self.joins.append((join.kind, *self._sides(join, [*self._tables, *self._extra_tables[:-1]], table)))
 
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """The tables that the plan uses."""
+        return (*self._tables, *self._extra_tables)
+
     def has(self, table: str) -> bool:
         """Whether the plan uses the table."""
         return any(t.name.lower() == table.lower() for t in self._tables)

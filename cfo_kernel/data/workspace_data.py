@@ -14,11 +14,11 @@ from cfo_kernel.data.glossary_guards import LostGuards
 from cfo_kernel.data.glossary_reader import Written
 from cfo_kernel.data.hierarchies import Tree, Trees
 from cfo_kernel.data.ingest_cache import DatasetIndex, FileBeingRead, IngestCache
-from cfo_kernel.data.kept_totals import notes_on_code
 from cfo_kernel.data.plan import QueryPlan
 from cfo_kernel.data.plan_roles import known_roles
 from cfo_kernel.data.prepared_plan import prepare
 from cfo_kernel.data.python_programs import ProgramResult, PythonPrograms
+from cfo_kernel.data.reading_notes import notes_on_code
 from cfo_kernel.data.result_pages import ALL_ROWS, DownloadFormat, PageRequest, ResultPage, RowSelection
 from cfo_kernel.data.tables import Column, Table, Tables, why_no_tables
 from cfo_kernel.errors import GlossaryInvalid, PlanInvalid, SqlInvalid, UnknownTable, UnreadableFile, WorkerLost
@@ -167,7 +167,7 @@ class WorkspaceData:
         Raises a `QueryError`.
         """
         result = await self._run(Query(mode="sql", sql=sql), cap, file, thread_tables, on_progress)
-        notes = notes_on_code(sql, (await self._cache.index()).tables.values())
+        notes = notes_on_code(sql, (await self._cache.index()).tables.values(), [c.name for c in result.columns])
         return result.model_copy(update={"notes": (*result.notes, *notes)}) if notes else result
 
     async def plan(
@@ -212,7 +212,8 @@ class WorkspaceData:
         """Runs a confined program with the tables as DataFrames; see `PythonPrograms.run`. Raises a `QueryError`."""
         index = await self._cache.index()
         result = await self._programs.run(code, {**thread_tables, **index.files}, folder, stem, cap)
-        return replace(result, notes=(*result.notes, *notes_on_code(code, index.tables.values())))
+        shown = [column.name for column in result.table.columns] if result.table else []
+        return replace(result, notes=(*result.notes, *notes_on_code(code, index.tables.values(), shown)))
 
     async def _adopt(self, file: Path, target: Path, seconds: float, **limits: int) -> dict[str, Any]:
         """See `AdoptTable`. A SQL worker does it, because it is confined to such files and can convert any value."""
