@@ -1,4 +1,4 @@
-"""Examines the cells of a .xlsb workbook: finds errors, numbers that are shown as codes, and hidden rows.
+"""Examines the cells of a .xlsb workbook: finds errors, numbers shown as codes, hidden rows, and merged cells.
 
 Runs in the ingest worker. The package is that of a .xlsx workbook, but its parts are streams of records, each with a
 kind and a length of up to two and four bytes. The parser skips compact cells, which leave out the column because they
@@ -45,6 +45,7 @@ class _Kind(IntEnum):
     SHEET = 156
     COLUMNS = 60
     FILTER = 161
+    MERGED = 176
     STYLES = 617
     STYLES_END = 618
 
@@ -146,6 +147,9 @@ def _cells(data: bytes, masks: dict[int, str]) -> SheetMarks:
                 marks.hide_columns(*struct.unpack_from("<II", body))
             case _Kind.FILTER:
                 marks.hidden.is_filtered = True
+            case _Kind.MERGED:
+                top, bottom, left, right = struct.unpack_from("<4I", body)
+                marks.add_merged(top, left, bottom - top + 1, right - left + 1)
             case _Kind.ERROR | _Kind.FORMULA_ERROR:
                 (column,) = struct.unpack_from("<I", body)
                 marks.add_error(row, column, ERRORS.get(body[8], "an error"))

@@ -12,8 +12,11 @@ from typing import Protocol
 from cfo_kernel.data import hidden_rows, lost_cells, number_masks
 from cfo_kernel.data.hidden_rows import Hidden
 from cfo_kernel.data.lost_cells import LostCells
-from cfo_kernel.data.sheet_values import MAX_COLUMNS
+from cfo_kernel.data.sheet_grid import Merged
+from cfo_kernel.data.sheet_values import MAX_COLUMNS, MAX_ROWS
 from cfo_kernel.data.workbook_package import Suspects
+
+_MOST_MERGED = 100_000
 
 
 class CellMarks(Protocol):
@@ -31,6 +34,10 @@ class CellMarks(Protocol):
         """The hidden rows and columns of a sheet."""
         ...
 
+    def merged(self, sheet: str, /) -> list[Merged]:
+        """The merged cells of a sheet, if the parser does not return them."""
+        ...
+
 
 @dataclass
 class SheetMarks:
@@ -41,9 +48,16 @@ class SheetMarks:
     shown: dict[int, dict[str, int]] = field(default_factory=lambda: defaultdict[int, dict[str, int]](dict))
     example: str = ""
     hidden: Hidden = field(default_factory=Hidden)
+    merged: list[Merged] = field(default_factory=list[Merged])
 
     def hide_columns(self, first: int, last: int) -> None:
         self.hidden.columns.update(range(first, min(last, MAX_COLUMNS) + 1))
+
+    def add_merged(self, top: int, left: int, height: int, width: int) -> None:
+        """Records a cell that covers so many rows and columns, unless it covers only itself."""
+        if (height > 1 or width > 1) and len(self.merged) < _MOST_MERGED:
+            bottom, right = min(top + height, MAX_ROWS) - 1, min(left + width, MAX_COLUMNS) - 1
+            self.merged.append(Merged(top, left, bottom, right))
 
     def add_error(self, row: int, column: int, error: str) -> None:
         self.errors[column].append(row)
@@ -64,7 +78,10 @@ class ExaminedMarks:
         marks = self._sheets.get(sheet, SheetMarks())
         found = LostCells(example=marks.example)
         for counts, cells in ((found.errors, marks.errors), (found.uncalculated, marks.uncalculated)):
-            counts.update({column: sum(row > below for row in rows) for column, rows in cells.items()})
+            for column, rows in cells.items():
+                for row in rows:
+                    if row > below:
+                        counts.add(row, column)
         return found
 
     def masks(self, sheet: str, below: int) -> dict[int, str]:
@@ -74,6 +91,9 @@ class ExaminedMarks:
 
     def hidden(self, sheet: str) -> Hidden:
         return self._sheets.get(sheet, SheetMarks()).hidden
+
+    def merged(self, sheet: str, /) -> list[Merged]:
+        return self._sheets.get(sheet, SheetMarks()).merged
 
 
 class PackageMarks:
@@ -95,3 +115,6 @@ class PackageMarks:
     def hidden(self, sheet: str) -> Hidden:
         part = self._parts.get(sheet, "")
         return hidden_rows.find_hidden(self._path, part) if part in self._suspects.hidden else Hidden()
+
+    def merged(self, _sheet: str, /) -> list[Merged]:
+        return []

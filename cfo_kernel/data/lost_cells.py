@@ -5,13 +5,13 @@ Runs in the ingest worker. The workbook parser returns both as empty cells, whic
 
 import re
 import zipfile
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from xml.parsers import expat
 
-from cfo_kernel.data.decisions import Decision, DecisionKind
+from cfo_kernel.data.decisions import MAX_ROWS, Decision, DecisionKind
 
 _CHUNK = 1 << 20
 _MAX_DIRECTORY = 16 << 20  # bytes of each part that lists the sheets
@@ -23,46 +23,76 @@ _MAX_FORMULA = 100
 
 
 @dataclass
+class CellCounts:
+    """The number of cells in each column, counted from zero, and the first of their rows, counted from 1."""
+
+    counts: Counter[int] = field(default_factory=Counter[int])
+    rows: dict[int, list[int]] = field(default_factory=lambda: defaultdict[int, list[int]](list))
+
+    def add(self, row: int, column: int) -> None:
+        """Counts a cell, whose row is counted from zero."""
+        self.counts[column] += 1
+        if len(rows := self.rows[column]) < MAX_ROWS:
+            rows.append(row + 1)
+
+    def without(self, others: "CellCounts") -> "CellCounts":
+        """These cells without the others, which stand further down."""
+        rows = {
+            column: [row for row in rows if row not in others.rows.get(column, ())]
+            for column, rows in self.rows.items()
+        }
+        return CellCounts(self.counts - others.counts, rows)
+
+
+@dataclass
 class LostCells:
-    """The number of lost cells by column, counted from zero. `example` is one of the errors.
+    """The lost cells of a sheet. `example` is one of the errors.
 
     `totals` are formulas that add up cells above or below them. Without their values, no sum is incomplete.
     """
 
-    errors: Counter[int] = field(default_factory=Counter[int])
-    uncalculated: Counter[int] = field(default_factory=Counter[int])
-    totals: Counter[int] = field(default_factory=Counter[int])
+    errors: CellCounts = field(default_factory=CellCounts)
+    uncalculated: CellCounts = field(default_factory=CellCounts)
+    totals: CellCounts = field(default_factory=CellCounts)
     example: str = ""
 
     def without(self, others: "LostCells") -> "LostCells":
         """These cells without the others, which stand further down."""
         return LostCells(
-            self.errors - others.errors,
-            self.uncalculated - others.uncalculated,
-            self.totals - others.totals,
+            self.errors.without(others.errors),
+            self.uncalculated.without(others.uncalculated),
+            self.totals.without(others.totals),
             self.example,
         )
 
     def decisions(self, column: int, name: str) -> list[Decision]:
         """Decisions about the lost cells of a column."""
         found: list[Decision] = []
-        if count := self.errors[column]:
+        if count := self.errors.counts[column]:
             cells = "1 cell has an error" if count == 1 else f"{count:,} cells have errors"
             text = f"{name}: {cells} (such as {self.example[:20]}), read as empty. Correct the workbook."
-            found.append(_empty(name, count, text, needs_check=True))
-        if count := self.uncalculated[column]:
+            found.append(_empty(name, self.errors, column, text, needs_check=True))
+        if count := self.uncalculated.counts[column]:
             cells = "1 formula was" if count == 1 else f"{count:,} formulas were"
             kept = "The column is kept as text, because its sums would be incomplete."
             text = f"{name}: {cells} never calculated, read as empty. {kept} {_SAVE}"
-            found.append(_empty(name, count, text, needs_check=True))
-        if count := self.totals[column]:
+            found.append(_empty(name, self.uncalculated, column, text, needs_check=True))
+        if count := self.totals.counts[column]:
             cells = "1 total was" if count == 1 else f"{count:,} totals were"
-            found.append(_empty(name, count, f"{name}: {cells} never calculated, read as empty."))
+            text = f"{name}: {cells} never calculated, read as empty."
+            found.append(_empty(name, self.totals, column, text))
         return found
 
 
-def _empty(column: str, count: int, text: str, *, needs_check: bool = False) -> Decision:
-    return Decision(kind=DecisionKind.EMPTY_CELLS, text=text, column=column, count=count, needs_check=needs_check)
+def _empty(name: str, cells: CellCounts, column: int, text: str, *, needs_check: bool = False) -> Decision:
+    return Decision(
+        kind=DecisionKind.EMPTY_CELLS,
+        text=text,
+        column=name,
+        rows=tuple(cells.rows[column]),
+        count=cells.counts[column],
+        needs_check=needs_check,
+    )
 
 
 def parts(path: Path) -> dict[str, str]:
@@ -155,11 +185,11 @@ class _Cells:
         if name != "c" or self._row <= self._below:
             return
         if self._kind == "e":
-            self.lost.errors[self._column] += 1
+            self.lost.errors.add(self._row, self._column)
             self.lost.example = self.lost.example or self._value.strip()
         elif self._has_formula and not self._value.strip() and self._kind != "str":  # a string may be empty
-            counts = self.lost.totals if self._is_total() else self.lost.uncalculated
-            counts[self._column] += 1
+            cells = self.lost.totals if self._is_total() else self.lost.uncalculated
+            cells.add(self._row, self._column)
 
     def _is_total(self) -> bool:
         """Whether the formula of the cell adds up cells of its own column."""

@@ -1,6 +1,6 @@
-"""Examines the cells of a .ods workbook: finds errors, formulas never calculated, codes, and hidden rows.
+"""Examines the cells of a .ods workbook: finds errors, formulas never calculated, codes, hidden rows, and merged cells.
 
-Runs in the ingest worker. The parser returns the first two as empty cells, and no formats.
+Runs in the ingest worker. The parser returns the first two as empty cells, and neither formats nor merged cells.
 """
 
 import re
@@ -17,9 +17,11 @@ _CHUNK = 1 << 20
 _OVERLAP = 4096
 _SUSPECT = re.compile(
     rb"""value-type=["']error|visibility=["'](?:collapse|filter)|min-integer-digits=["'](?:[2-9]|1\d)|"""
+    rb"""\b(?<!matrix-)(?:columns|rows)-spanned=["'](?:[2-9]|\d\d)|"""
     rb"""<(?:[\w-]{1,20}:)?table-cell\b(?=[^>]{0,999}\bformula=)(?![^>]{0,999}\bvalue-type=)"""
 )
-"""A cell with an error, a hidden row or column, a format that pads with zeros, or a formula without a value."""
+"""A cell with an error, a hidden row or column, a format that pads with zeros, a merged cell, or a formula without a
+value."""
 _HIDDEN = ("collapse", "filter")
 _MOST_REPEATED = 1_000
 
@@ -126,6 +128,7 @@ class _Cells:
 
     def _cell(self, found: dict[str, str], kinds: set[str]) -> None:
         count = _count(found, "columns")
+        self._sheet.add_merged(self._row, self._column, _spanned(found, "rows"), _spanned(found, "columns"))
         style = found.get("style-name") or (self._defaults[self._column] if self._column < len(self._defaults) else "")
         for column in range(self._column, self._column + min(count, _MOST_REPEATED)):
             if "error" in kinds:
@@ -139,5 +142,13 @@ class _Cells:
 
 def _count(found: dict[str, str], what: str) -> int:
     """How many times a row or cell is repeated."""
-    number = found.get(f"number-{what}-repeated", "1")
-    return int(number) if number.isdecimal() and len(number) < 9 else 1
+    return _number(found.get(f"number-{what}-repeated", ""))
+
+
+def _spanned(found: dict[str, str], what: str) -> int:
+    """How many rows or columns a cell covers."""
+    return _number(found.get(f"number-{what}-spanned", ""))
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdecimal() and len(text) < 9 else 1

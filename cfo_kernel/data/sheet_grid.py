@@ -102,11 +102,11 @@ class Grid:
         return self.rows[i][1][column] if i is not None and 0 <= column < len(self.rows[i][1]) else None
 
 
-def read_grid(sheet: CalamineSheet) -> Grid:
-    """The rows of a sheet that are not empty."""
+def read_grid(sheet: CalamineSheet, merged: Sequence[Merged] = ()) -> Grid:
+    """The rows of a sheet that are not empty. `merged` are areas that the parser does not know."""
     _, left = sheet.start or (0, 0)
     areas = [Merged(*start, *end) for start, end in sheet.merged_cell_ranges or [] if start != end]
-    return Grid(list(_rows(sheet)), left, merged=areas)
+    return Grid(list(_rows(sheet)), left, merged=[*areas, *merged])
 
 
 def _rows(sheet: CalamineSheet) -> Iterator[Row]:

@@ -76,7 +76,7 @@ def read_sheets(path: Path) -> Iterator[Sheet]:
                 if cells > MAX_CELLS:
                     raise workbook_package.too_many_cells(path.name, sheet.height, sheet.width)
                 source = _Source(path, kind.name, marks, is_hidden=kind.visible != SheetVisibleEnum.Visible)
-                yield from _read_tables(name, read_grid(sheet), source)
+                yield from _read_tables(name, read_grid(sheet, marks.merged(kind.name)), source)
     except PasswordError as error:
         raise UnreadableFile(f"{path.name} has a password. Save it without one.") from error
     except CalamineError as error:
@@ -167,5 +167,7 @@ def _read_table(name: str, grid: Grid, source: _Source) -> Sheet:
     decisions += source.marks.hidden(source.sheet).decisions(numbers, names)
     in_percent = [header.names[i] for i in header.in_percent if header.names[i] in columns]
     source_rows = SourceRows(numbers=[number + 1 for number in numbers])
-    incomplete = [name for i, name in enumerate(header.names) if lost.uncalculated[grid.left + i] and name in columns]
+    incomplete = [
+        name for i, name in enumerate(header.names) if lost.uncalculated.counts[grid.left + i] and name in columns
+    ]
     return Sheet(name, pa.table(columns), source_rows, decisions, in_percent=in_percent, incomplete=incomplete)

@@ -1,7 +1,9 @@
 """Old, binary and OpenDocument workbooks become the tables that the same workbook as .xlsx becomes."""
 
 import gzip
+import io
 import struct
+import zipfile
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -66,6 +68,36 @@ def test_hidden_rows_and_columns_are_read_and_named(ingest: Ingest, name: str) -
     assert table.rows == [("A", 1, "x"), ("B", 2, "y"), ("C", 3, "z")]
     rows, column = table.table.decisions
     assert (rows.kind, rows.rows, column.column) == ("hidden", (3,), "Note")
+
+
+def _with_merged(binary: bytes) -> bytes:
+    """The .xlsb workbook, in whose first sheet the first two names are one merged cell."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(binary)) as old, zipfile.ZipFile(file, "w") as new:
+        for entry in old.namelist():
+            part = old.read(entry)
+            if entry.endswith("sheet1.bin"):
+                end = part.rindex(b"\x82\x01\x00")  # the end of the sheet
+                part = part[:end] + b"\xb0\x01\x10" + struct.pack("<4I", 1, 2, 1, 1) + part[end:]
+            new.writestr(entry, part)
+    return file.getvalue()
+
+
+MERGED = open_documents.book(
+    row(*map(cell, ("Code", "Name", "Plan"))),
+    row(cell("a"), cell("Sales", more='table:number-rows-spanned="2"'), cell(1.5)),
+    row(cell("b"), "<table:covered-table-cell/>", cell(5.5)),
+    row(cell("c"), cell("Rent"), cell(1.25)),
+)
+
+
+@pytest.mark.parametrize("name", ["ledger.xlsb", "merged.ods"])
+def test_merged_cells_stand_for_the_rows_that_they_cover(ingest: Ingest, name: str) -> None:
+    content = {"ledger.xlsb": _with_merged(BINARY), "merged.ods": MERGED}[name]
+    table, *_ = ingest(name, content)
+    names = table.column("Name")
+    assert (names[0], names[1] == names[0], names[2] == names[0]) == ("Sales", True, False)
+    assert any("the values of merged cells were repeated" in note for note in table.notes)
 
 
 def test_times_above_a_day_and_formulas_without_a_value(ingest: Ingest) -> None:
