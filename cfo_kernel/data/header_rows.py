@@ -17,6 +17,7 @@ _SEARCHED_ROWS = 40  # data that begin further down are not found
 _MOST_CELLS = 40_000  # how many cells are examined, so that a very wide table costs no more than a long one
 _MIN_FILLED = 0.6  # share of the widest row below: titles fill one or two cells, headers may leave some empty
 _MOST_ROWS = 8
+_ROWS_ABOVE = 6  # so many rows about the file may stand above a header
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,22 @@ class _RawTable:
     def __init__(self, rows: Sequence[Sequence[Any]], width: int) -> None:
         self._rows = rows
         self._kinds = [[kind_of(cell) for cell in row[:width]] for row in rows]
-        self._columns = column_kinds([self._judged(i) for i in range(len(rows))], width)
+        repeated = self._repeated()
+        self._columns = column_kinds([self._judged(i) for i in range(len(rows)) if i not in repeated], width)
         self.values = frozenset(i for i, kind in enumerate(self._columns) if kind is not CellKind.WORDS)
         self._filled = [sum(kind is not CellKind.EMPTY for kind in row) for row in self._kinds]
+
+    def _repeated(self) -> set[int]:
+        """The rows of words that stand further up too: they may be a header, and say nothing about their columns."""
+        seen: set[tuple[str, ...]] = set()
+        found: set[int] = set()
+        for i, (row, kinds) in enumerate(zip(self._rows, self._kinds, strict=True)):
+            if CellKind.WORDS in kinds and not {CellKind.FIGURE, CellKind.DATE}.intersection(kinds):
+                cells = tuple("" if cell is None else str(cell) for cell in row)
+                if cells in seen:
+                    found.add(i)
+                seen.add(cells)
+        return found
 
     def _judged(self, i: int) -> list[CellKind]:
         """The kinds of a row's cells, of which words such as `TBD` say nothing about their column."""
@@ -73,15 +87,27 @@ class _RawTable:
     def first_of_data(self) -> int | None:
         """The first row with a value of its column's kind."""
         for i in range(min(len(self._rows), _SEARCHED_ROWS)):
-            if any(self._is_value(i, column) for column in self.values) and not self._is_of_periods(i):
+            has_value = any(self._is_value(i, column) for column in self.values)
+            if has_value and not self._is_of_periods(i) and not self._describes(i):
                 return i
         return None
+
+    def _describes(self, i: int) -> bool:
+        """Whether the row stands above a header and describes the file, although it has figures or dates."""
+        if len(self.values) < 2 or all(self._is_value(i, column) for column in self.values):
+            return False
+        return any(self._is_header(below) for below in range(i + 1, min(i + _ROWS_ABOVE, len(self._rows))))
+
+    def _is_header(self, i: int) -> bool:
+        """Whether the row has different words above all columns of values."""
+        cells = [self._text(i, column) for column in self.values]
+        return len(set(cells)) == len(cells) and all(self._kind(i, c) is CellKind.WORDS for c in self.values)
 
     def last_of_header(self, first: int) -> int | None:
         """The last row above the data that names columns."""
         headed = [i for i in range(first) if self.headed(i) and not self._is_section(i)]
         while len(headed) > 1 and self._is_complete(headed[-2]) and not self._continues(*headed[-2:]):
-            headed.pop()
+            headed.pop(-2 if self._is_of_values(headed[-2]) else -1)
         return headed[-1] if headed else None
 
     def first_of_header(self, last: int) -> int:
@@ -180,16 +206,32 @@ class _RawTable:
             return False
         if not filled[0] and any(": " in self._text(i, column) for column in filled):
             return False
+        if self._is_of_values(i):
+            return False
         labelled = any(
             self._kind(row, 0) is not CellKind.EMPTY for row in range(top, last + 1) if not self._is_measured(row)
         )
         if filled[0] or not labelled:
             return bool(filled[0]) or len(filled) > 1
+        if self._is_complete(top) and self._is_header(top) and self._is_apart(i, top):
+            return False
         is_packed = filled == list(range(len(filled)))
         if is_packed and not self._is_complete(i):
             return False
         cells = [self._text(i, column) for column in filled[1:]]
         return len(set(cells)) < len(cells) or not is_packed
+
+    def _is_apart(self, i: int, below: int) -> bool:
+        """Whether no cell of the row stands for several columns, or also in the row `below`."""
+        cells = [(column, self._text(i, column)) for column in range(len(self._kinds[i])) if self._text(i, column)]
+        is_repeated = any(text == self._text(below, column) for column, text in cells)
+        return not is_repeated and len({text for _, text in cells}) == len(cells)
+
+    def _is_of_values(self, i: int) -> bool:
+        """Whether the row has figures that are no periods: it describes the file, and names no columns."""
+        cells = [self._text(i, c) for c, kind in enumerate(self._kinds[i]) if kind is CellKind.FIGURE]
+        cells = [cell for cell in cells if not units.is_unit(cell)]
+        return bool(cells) and not _are_periods(cells, years=False)
 
     def _is_measured(self, i: int) -> bool:
         """Whether the row has units, or a unit as its label."""

@@ -20,6 +20,7 @@ from cfo_kernel.executors.sql_names import unique_names
 _SEARCHED_ROWS = 30  # a header further down is not found
 _ROWS_BELOW = 50  # how many rows below a candidate are used to measure the table's width
 _MIN_FILLED = 0.6  # share of the widest row below: titles fill one or two cells, headers may leave some empty
+_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,8 @@ def find_header(rows: Sequence[Sequence[Any]], width: int, *, merged: bool = Fal
     unnamed = [i for i, cell in enumerate(cells) if not cell]
     repeatable = [row for i in sorted(found.names + found.units) if _may_repeat(row := rows[i], found.values)]
     in_percent = frozenset(i for i in found.values if _is_percent([rows[j] for j in found.names + found.units], i))
-    return Header(found.first, names, unnamed, _decisions(rows, found, names), found.values, repeatable, in_percent)
+    decisions = [*_decisions(rows, found, names), *_about_equal_names(cells, names)]
+    return Header(found.first, names, unnamed, decisions, found.values, repeatable, in_percent)
 
 
 def _is_percent(rows: Sequence[Sequence[Any]], column: int) -> bool:
@@ -86,7 +88,13 @@ def _joined(rows: Sequence[Sequence[Any]], found: HeaderRows, width: int, *, mer
         header_names.joined([row[i] for row in parts]) if name in repeated or (not name and i in found.values) else name
         for i, name in enumerate(names)
     ]
+    names = [name or _label(found, [row[i] for row in parts]) for i, name in enumerate(names)]
     return [clean_name(name, MAX_NAME) for name in names]
+
+
+def _label(found: HeaderRows, cells: list[str]) -> str:
+    """The name that a column of labels has in a row of units."""
+    return header_names.joined([cell for cell in cells if not units.is_unit(cell)]) if found.units else ""
 
 
 def _decisions(rows: Sequence[Sequence[Any]], found: HeaderRows, names: list[str]) -> list[Decision]:
@@ -99,7 +107,9 @@ def _decisions(rows: Sequence[Sequence[Any]], found: HeaderRows, names: list[str
         decisions.append(_decision(f"The names of the columns were joined from {len(found.names)} rows."))
     for i in found.units:
         cells = [
-            (names[column], _cell_name(cell)) for column, cell in enumerate(rows[i][: len(names)]) if cell is not None
+            (names[column], _cell_name(cell))
+            for column, cell in enumerate(rows[i][: len(names)])
+            if cell is not None and names[column] != _cell_name(cell)
         ]
         if len({unit for _, unit in cells}) == 1:
             decisions.append(_decision(f"The unit of the figures is in a row of the header: {cells[0][1]}."))
@@ -107,6 +117,24 @@ def _decisions(rows: Sequence[Sequence[Any]], found: HeaderRows, names: list[str
             listed = ", ".join(f"{name} in {unit}" for name, unit in cells[:20])
             decisions.append(_decision(f"The units of the columns are in a row of the header: {listed}."))
     return decisions
+
+
+def _about_equal_names(cells: Sequence[str], names: Sequence[str]) -> list[Decision]:
+    """Decisions about columns with the same name in the file, which got a number."""
+    columns: dict[str, list[str]] = {}
+    for cell, name in zip(cells, names, strict=True):
+        if cell:
+            columns.setdefault(cell.lower(), []).append(name)
+    return [
+        Decision(
+            kind=DecisionKind.LAYOUT,
+            text=f"{len(equal)} columns have the same name in the file, and are called {', '.join(equal[:_SHOWN])}"
+            f"{', …' if len(equal) > _SHOWN else ''}.",
+            column=equal[-1],
+            needs_check=True,
+        )
+        for equal in [found for found in columns.values() if len(found) > 1][:MAX_ROWS]
+    ]
 
 
 def _decision(text: str) -> Decision:

@@ -61,6 +61,31 @@ def test_metadata_with_a_year_is_no_header() -> None:
     assert header(rows).names == ["Account", "Amount"]
 
 
+DATEV = ["EXTF", 700, 21, None, 20240205101112000, None, "RE", 1001, 20240101, None, "EUR"]
+
+
+@pytest.mark.parametrize(
+    ("above", "names"),
+    [
+        (DATEV, ["Umsatz", "Kennzeichen", "Konto", "Belegdatum", "Text"]),
+        (["H", "1.0", "BANKFILE", "20240131", "000123"], ["Date", "Ref", "Name", "Amount", "Balance"]),
+        (["Company", None, None, None, "Acme"], ["Date", "Account", "Text", "Debit", "Credit"]),
+        (["Auszug", None, "Muster GmbH", None, "31.12.2023"], ["Tag", "Konto", "Text", "Betrag", "Saldo"]),
+        (["Report", 17, "v2", "2024-01-31 10:15"], ["Date", "Account", "Text", "Debit", "Credit"]),
+    ],
+)
+def test_a_row_that_describes_the_file_names_no_columns(above: list[Any], names: list[str]) -> None:
+    rows: Rows = [above, names, ["2024-01-05", "4000", "a", 1.5, 20.5], ["2024-01-06", "1200", "b", 2.5, 21.5]]
+    found = headers.find_header(rows, len(names))
+    assert found is not None
+    assert (found.names, found.first_row) == (names, 2)
+
+
+def test_columns_of_the_same_name_are_reported() -> None:
+    found = header([["Account", "Amount", "Amount"], *ROWS])
+    assert [(d.column, d.needs_check) for d in found.decisions] == [("Amount_2", True)]
+
+
 def test_a_cell_over_several_columns_is_not_repeated_over_columns_of_another_sort() -> None:
     rows: Rows = [
         [None, "Year ended 31 March", None, "Change", None],
