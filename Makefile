@@ -63,8 +63,8 @@ docs: .venv/.dev ## build the documentation into site/; it fails on a warning, a
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 	@echo "The documentation is in site/index.html"
 
-chaos: .venv/.dev ## crash processes at chosen points, then kill them at random: a sample, the same for the same commit (SEED=N for another)
-	$(BIN)/pytest -q -n 2 -m slow tests/chaos
+chaos: .venv/.dev ## crash processes and restart kernels at chosen points, then kill them at random: a sample, the same for the same commit (SEED=N for another)
+	$(BIN)/pytest -q -n 2 -m slow tests/chaos tests/kernels tests/scenarios
 	$(BIN)/python -m tests.chaos --kills 50 --seed $(or $(SEED),commit)
 	$(BIN)/python -m tests.chaos --kills 25 --seed $(or $(SEED),commit) --postgres
 

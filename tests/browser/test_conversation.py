@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.async_api import expect
 
 from tests.browser.actions import (
@@ -17,6 +18,8 @@ from tests.browser.actions import (
 )  # fmt: skip
 from tests.browser.conftest import Visit
 from tests.browser.stack import Stack
+
+pytestmark = pytest.mark.slow
 
 
 async def test_an_answer_is_streamed_and_shown_as_markdown(stack: Stack, visit: Visit) -> None:

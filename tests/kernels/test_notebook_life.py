@@ -63,6 +63,7 @@ def sent(kernel: Kernel, server: ScriptedServer, text: str = "Totals") -> str:
     return run
 
 
+@pytest.mark.slow
 def test_running_cells_again_holds_no_more_than_running_them_once(kernels: Kernels, serve: Serve) -> None:
     kernel = kernels(serve(QUERY, ANSWER, repeat_last=True).base_url)
     cells = [OPEN, "await ws.sql('FROM ledger')", "await ws.python('print(1)')", "await th.ask('Totals')", "wb", "ws"]
@@ -133,6 +134,7 @@ def test_interrupting_a_cell_stops_what_it_waits_for_at_a_server(kernels: Kernel
         kernel.shut_down()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["kill", "shut_down"])
 def test_another_kernel_continues_what_a_first_one_left(kernels: Kernels, root: Path, serve: Serve, end: str) -> None:
     server = serve(QUERY, Stall(), ANSWER)
@@ -157,6 +159,7 @@ def test_another_kernel_continues_what_a_first_one_left(kernels: Kernels, root: 
     assert server.turns_taken == 3
 
 
+@pytest.mark.slow
 def test_a_restarted_kernel_continues(kernels: Kernels, root: Path, serve: Serve) -> None:
     server = serve(QUERY, Stall(), ANSWER)
     kernel = kernels(server.base_url)
@@ -169,6 +172,7 @@ def test_a_restarted_kernel_continues(kernels: Kernels, root: Path, serve: Serve
     assert MESSAGE in kernel.value(f"await (await wb.run({run!r})).reply()")
 
 
+@pytest.mark.slow
 def test_two_notebooks_on_one_root_see_each_others_runs(kernels: Kernels, root: Path, serve: Serve) -> None:
     server = serve(QUERY, Stall(), ANSWER)
     one, two = kernels(server.base_url), kernels(server.base_url)
@@ -204,6 +208,7 @@ def test_another_root_in_the_same_kernel_is_an_error_of_one_line(kernels: Kernel
     assert kernel.run(other).error == ""
 
 
+@pytest.mark.slow
 def test_commands_beside_a_notebook_leave_its_runs_alone(kernels: Kernels, root: Path, serve: Serve) -> None:
     server = serve(Stall(), ANSWER)
     kernel = kernels(server.base_url)

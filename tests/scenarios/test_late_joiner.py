@@ -24,7 +24,7 @@ from tests.scenarios.conftest import HTTP, POSTGRES
 from tests.scenarios.test_stopping import HANG_GUARD
 
 REPOSITORY = Path(__file__).parents[2]
-pytestmark = pytest.mark.parametrize("way", [HTTP, POSTGRES], indirect=True)
+pytestmark = pytest.mark.parametrize("way", [HTTP, pytest.param(POSTGRES, marks=pytest.mark.slow)], indirect=True)
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ response that browsers cache. A chunk that is missing here, for example after a 
 
 import gzip
 import hashlib
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,8 @@ from tornado.web import RequestHandler
 
 _LIST = Path(__file__).parent / "voila_bundle.txt"
 _ENTRY = "templates/base/static/voila.js"
+_MODEL_WAIT = re.compile(r"(for\(;Date\.now\(\)-\w+<)2e3(;\))")
+"""How long a page of ipywidgets 8.1.9 waits for the model of an output: two seconds, in its minified text."""
 
 
 class VoilaBundle(NamedTuple):
@@ -33,7 +36,10 @@ def voila_bundle() -> VoilaBundle:
     # Each chunk is wrapped in its own function, because "use strict" in one would apply to those after it. The entry is
     # not wrapped, because it declares a global.
     parts = [f"(()=>{{{path.read_text()}\n}})();" for pattern in _patterns() for path in _find(pattern)]
-    plain = "\n".join([*parts, _find(_ENTRY)[0].read_text()]).encode()
+    text = "\n".join([*parts, _find(_ENTRY)[0].read_text()])
+    # A busy browser can let the two seconds pass without looking whether the model has arrived, and then shows an empty
+    # page (ipywidgets issue 4026). The page of a kernel without the model is reloaded before 30 s have passed.
+    plain = _MODEL_WAIT.sub(r"\g<1>3e4\2", text).encode()
     return VoilaBundle(plain, gzip.compress(plain, 6, mtime=0), f"{hashlib.sha256(plain).hexdigest()[:20]}.js")
 
 
