@@ -3,9 +3,10 @@
 All front ends and exports follow this decision: tables, charts, CSV, workbooks, terminals and notebooks. It is based on
 the column's name, type and values, and on how they were computed, if that is known.
 
-The worst mistake is to be off by a factor of 100. Values are therefore shown as percentages only if they are certainly
+The worst mistake is to be off by a factor of 100. Values are therefore multiplied by 100 only if they are certainly
 fractions: the query divided one figure by another, the file said `12.5 %`, or the name and values have no other
-sensible reading. Otherwise they are shown unchanged, under their own name.
+sensible reading. Values that are certainly in percent already get a percent sign. Otherwise they are shown unchanged,
+under their own name.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ _NUMBERS = (
 _WHOLE_TYPE = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|DECIMAL\(\d+,\s*0\)")
 _YEARS = (1000, 2999)
 _PRICE_DECIMALS = 4
+_MIN_POINTS, _MIN_MEAN_POINTS = 2, 0.5  # as fractions, these would be 200 and 50 percent
 _MIN_LEVEL = 0.05  # a largest margin of 0.05 percent does not occur; one of 5 percent does
 
 
@@ -128,8 +130,9 @@ def _role(parts: tuple[str, ...], kind: str, values: ColumnValues, known: Known 
     if is_whole and column_names.says_code(parts):
         return "code"
     if column_names.says_percent(parts):
-        are_fractions = known is None and _are_fractions(parts, values, is_source=is_source)
-        return "percent" if are_fractions else "number"
+        if known is None and _are_fractions(parts, values, is_source=is_source):
+            return "percent"
+        return "points" if known is None and is_source and _are_points(parts, values) else "number"
     if column_names.says_rate(parts):
         return "rate"
     if column_names.says_count(parts) or _WHOLE_TYPE.fullmatch(kind):
@@ -147,6 +150,12 @@ def _are_fractions(parts: tuple[str, ...], values: ColumnValues, *, is_source: b
         return False
     adds_up = values.count > 1 and values.minimum >= 0 and abs(values.total - 1) < 0.001
     return adds_up or (is_source and column_names.says_level(parts) and values.largest >= _MIN_LEVEL)
+
+
+def _are_points(parts: tuple[str, ...], values: ColumnValues) -> bool:
+    """Whether values can only be in percent already: the header says percent, and as fractions they would be absurd."""
+    is_large = values.largest >= _MIN_POINTS and abs(values.total) > values.count * _MIN_MEAN_POINTS
+    return bool({*parts} & column_names.PERCENT) and is_large
 
 
 def _decimals(role: Role, kind: str, values: ColumnValues) -> int:

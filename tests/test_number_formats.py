@@ -46,9 +46,12 @@ CASES: dict[str, tuple[str, list[float], list[str]]] = {
         "sales_2012", "FY2012", "2012", "prior_year", "sales_this_year", "invoice_amount", "phone_expense", "Betrag",
         "Umsatz", "importe", "montant", "gross_margin", "earnings_per_share", "Vorjahr", "cost_of_sales",
     ]),
+    "points": ("DOUBLE", POINTS, [
+        "pct", "variance_percent", "discount_pct", "Prozent", "Rate %", "Margin (%)", "Tax in %", "Growth Pct",
+    ]),
     "number": ("DOUBLE", POINTS, [
-        "pct", "variance_percent", "discount_pct", "share", "tax_rate", "growth", "Prozent", "fte", "percentage_points",
-        "score", "temperature", "years", "days",
+        "share", "tax_rate", "growth", "fte", "percentage_points", "spread_bps", "score", "temperature", "years",
+        "days",
     ]),
 }  # fmt: skip
 
@@ -81,6 +84,7 @@ def test_values_that_may_be_fractions_or_percent_are_shown_as_they_are(name: str
         ("share_of_revenue", [0.2, 0.3, 0.5], False),  # not at the end: a figure of a share, perhaps
         ("discount_pct", [0, 0.02, 0.4], True),
         ("discount_pct", [0, 0.02, 1.5], False),
+        ("growth_pct", [0.02, 0.1, 2.5, 0.2, 0.3, -0.1], False),
         ("discount_pct", [0, 0.02], False),
         ("discount_pct", [0, 1, 1], False),  # flags
         ("margin_pct", [-0.35, 0.5], True),

@@ -67,7 +67,7 @@ def _examine(data: bytes, name: str) -> ExaminedMarks:
                 styles.append(struct.unpack_from("<H", body, 2)[0])
             case _:
                 pass
-    masks = {i: code for i, key in enumerate(styles) if number_masks.is_mask(code := formats.get(key, ""))}
+    masks = number_masks.style_marks(styles, formats)
     return ExaminedMarks({sheet: _cells(data, offset, masks) for sheet, offset in sheets})
 
 

@@ -55,7 +55,7 @@ def examine(path: Path) -> ExaminedMarks:
     with zipfile.ZipFile(path) as archive:
         try:
             styles, formats = _styles(archive)
-            masks = {i: code for i, key in enumerate(styles) if number_masks.is_mask(code := formats.get(key, ""))}
+            masks = number_masks.style_marks(styles, formats)
             return ExaminedMarks({name: _cells(_part(archive, part), masks) for name, part in _sheets(archive)})
         except (struct.error, IndexError) as error:
             message = f"{path.name} is damaged or incomplete. Open it in a spreadsheet program and save it as .xlsx."

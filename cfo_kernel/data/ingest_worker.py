@@ -108,6 +108,8 @@ def _tables(source: Path, scratch: Path, target: Path) -> tuple[list[dict[str, A
             connection.execute("CREATE TABLE staging AS FROM sheet")
             for column in sheet.in_percent:
                 staging_formats.mark_points(connection, column)
+            for column in sheet.as_percent:
+                staging_formats.mark_percent(connection, "staging", column)
             decisions = sheet.decisions + staging.settle_types(connection, sheet.rows)
             decisions = total_rows.remove_total_rows(connection, sheet.rows, decisions)
             for column in sheet.incomplete:  # last, so that no step makes figures of it again

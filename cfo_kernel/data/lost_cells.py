@@ -128,10 +128,10 @@ def count_lost_cells(path: Path, part: str, below: int) -> LostCells:
     return found.lost
 
 
-def parse_part(path: Path, part: str, parser: expat.XMLParserType) -> None:
-    """Feeds a part of the package to the parser, in pieces."""
+def parse_part(path: Path, part: str, parser: expat.XMLParserType, most: int | None = None) -> None:
+    """Feeds a part of the package to the parser, in pieces; at most about `most` bytes of it."""
     with zipfile.ZipFile(path) as archive, archive.open(part) as file:
-        while chunk := file.read(_CHUNK):
+        while (most is None or file.tell() < most) and (chunk := file.read(_CHUNK)):
             parser.Parse(chunk)
 
 

@@ -10,18 +10,19 @@ from xml.parsers import expat
 
 from cfo_kernel.data.cell_marks import ExaminedMarks, SheetMarks
 from cfo_kernel.data.lost_cells import xml_parser
+from cfo_kernel.data.number_masks import PERCENT
 from cfo_kernel.data.sheet_values import MAX_ROWS
 
 _CONTENT, _STYLES = "content.xml", "styles.xml"
 _CHUNK = 1 << 20
 _OVERLAP = 4096
 _SUSPECT = re.compile(
-    rb"""value-type=["']error|visibility=["'](?:collapse|filter)|min-integer-digits=["'](?:[2-9]|1\d)|"""
+    rb"""value-type=["'](?:error|percentage)|visibility=["'](?:collapse|filter)|min-integer-digits=["'](?:[2-9]|1\d)|"""
     rb"""\b(?<!matrix-)(?:columns|rows)-spanned=["'](?:[2-9]|\d\d)|"""
     rb"""<(?:[\w-]{1,20}:)?table-cell\b(?=[^>]{0,999}\bformula=)(?![^>]{0,999}\bvalue-type=)"""
 )
-"""A cell with an error, a hidden row or column, a format that pads with zeros, a merged cell, or a formula without a
-value."""
+"""A cell with an error or a percentage, a hidden row or column, a format that pads with zeros, a merged cell, or a
+formula without a value."""
 _HIDDEN = ("collapse", "filter")
 _MOST_REPEATED = 1_000
 
@@ -135,6 +136,8 @@ class _Cells:
                 self._error = column
             elif "float" in kinds:
                 self._sheet.add_number(self._row + self._rows - 1, column, self._masks.get(style, ""))
+            elif "percentage" in kinds:
+                self._sheet.add_number(self._row + self._rows - 1, column, PERCENT)
             elif not kinds and "formula" in found:
                 self._sheet.uncalculated[column].append(self._row)
         self._column += count

@@ -28,8 +28,9 @@ def read_column(name: str, values: list[Any], mask: str | None) -> tuple["pa.Arr
     if rounded := sum(isinstance(v, int | float) and abs(v) >= _EXACT for v in values):
         text = f"{name}: {_rounded(rounded)}"
         decisions.append(Decision(kind=DecisionKind.CODES, text=text, column=name, count=rounded, needs_check=True))
-    column, note = _typed(_masked(values, mask) if mask else values)
-    if mask:
+    is_code = mask is not None and number_masks.is_mask(mask)
+    column, note = _typed(_masked(values, mask) if mask and is_code else values)
+    if mask and is_code:
         note = f"the numbers were read as text, as the sheet shows them with the format {mask[:40]}."
     if note:
         decisions.append(Decision(kind=DecisionKind.NUMBERS, text=f"{name}: {note}", column=name))

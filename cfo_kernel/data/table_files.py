@@ -3,6 +3,7 @@
 Runs in the ingest worker.
 """
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,14 @@ import duckdb
 
 from cfo_kernel.data import profile
 from cfo_kernel.data.decisions import Decision, DecisionKind, texts
+from cfo_kernel.data.tables import Column
 from cfo_kernel.executors import stored_formats
 from cfo_kernel.sql_text import text_literal
 
+_PERCENTAGES = {
+    "percent": "the figures are fractions and shown as percentages (0.05 as 5%)",
+    "points": "the figures are in percent and stay as they are written (5 is 5%)",
+}
 _MAX_DECISIONS = 1000
 _MAX_NOTES, _MAX_NOTE = 100, 500  # a note may quote a cell of any length
 
@@ -24,6 +30,7 @@ def store(
     count, columns = profile.profile_table(connection)
     if not count:
         decisions = [*decisions, Decision(kind=DecisionKind.ROWS, text="There are no rows of data.", needs_check=True)]
+    decisions = [*decisions, *_percentages(columns, decisions)]
     formats = text_literal(stored_formats.to_text({column.name: column.format for column in columns}))
     options = f"FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{text_literal(stored_formats.KEY)}: {formats}}}"
     connection.execute(f"COPY staging TO ? ({options})", [str(file)])
@@ -35,6 +42,16 @@ def store(
         "decisions": [decision.model_dump(mode="json") for decision in _bounded(decisions)],
         "notes": bounded_texts(list(texts(decisions))),
     }
+
+
+def _percentages(columns: Sequence[Column], decisions: Sequence[Decision]) -> Iterator[Decision]:
+    """Decisions about the columns of percentages that have none yet."""
+    said = {decision.column for decision in decisions if decision.kind is DecisionKind.PERCENT}
+    for column in columns:
+        role = column.format.role if column.format else ""
+        if column.name not in said and role in _PERCENTAGES:
+            text = f"{column.name}: {_PERCENTAGES[role]}."
+            yield Decision(kind=DecisionKind.PERCENT, text=text, column=column.name)
 
 
 def _bounded(decisions: list[Decision]) -> list[Decision]:

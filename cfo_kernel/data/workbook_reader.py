@@ -17,6 +17,7 @@ from cfo_kernel.data import (
     footers,
     headers,
     misplaced_headings,
+    number_masks,
     sheet_blocks,
     sheet_columns,
     workbook_formats,
@@ -42,8 +43,8 @@ _WITHOUT_CELLS = (  # not a dict, because the kinds are not hashable
 class Sheet:
     """A sheet with its table, its rows and the decisions about it, or with the reason why it has no table.
 
-    The figures of the columns `in_percent` are percentages. Those of the columns `incomplete` lack the values of
-    formulas that were never calculated.
+    The figures of the columns `in_percent` are percentages, and those of `as_percent` are fractions that the sheet
+    shows as percentages. Those of the columns `incomplete` lack the values of formulas that were never calculated.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Sheet:
     decisions: list[Decision] = field(default_factory=list[Decision])
     left_out: str | None = None
     in_percent: list[str] = field(default_factory=list[str])
+    as_percent: list[str] = field(default_factory=list[str])
     incomplete: list[str] = field(default_factory=list[str])
 
 
@@ -154,20 +156,29 @@ def _read_table(name: str, grid: Grid, source: _Source) -> Sheet:
     if not grid.is_last:
         lost = lost.without(source.marks.lost(source.sheet, grid.rows[-1][0]))
     columns: dict[str, pa.Array[Any]] = {}
+    as_percent: list[str] = []
     for i, column in enumerate(header.names):
         down = repeated.get(i, {})
         values = [down[number] if number in down else row[i] if i < len(row) else None for number, row in rows]
         decisions += lost.decisions(grid.left + i, column)
         if i in header.unnamed and all(v is None for v in values):
             continue
-        columns[column], found = sheet_columns.read_column(column, values, masks.get(grid.left + i))
+        mask = masks.get(grid.left + i)
+        columns[column], found = sheet_columns.read_column(column, values, mask)
         decisions += found
+        if mask == number_masks.PERCENT:
+            as_percent.append(column)
     numbers = [number for number, _ in rows]
     names = {grid.left + i: column for i, column in enumerate(header.names)}
     decisions += source.marks.hidden(source.sheet).decisions(numbers, names)
-    in_percent = [header.names[i] for i in header.in_percent if header.names[i] in columns]
+    in_percent = [
+        name
+        for i, name in enumerate(header.names)
+        if name in columns and (i in header.in_percent or masks.get(grid.left + i) == number_masks.POINTS)
+    ]
     source_rows = SourceRows(numbers=[number + 1 for number in numbers])
     incomplete = [
         name for i, name in enumerate(header.names) if lost.uncalculated.counts[grid.left + i] and name in columns
     ]
-    return Sheet(name, pa.table(columns), source_rows, decisions, in_percent=in_percent, incomplete=incomplete)
+    table = Sheet(name, pa.table(columns), source_rows, decisions)
+    return replace(table, in_percent=in_percent, as_percent=as_percent, incomplete=incomplete)

@@ -35,7 +35,7 @@ from cfo_kernel.executors.sql_worker_results import (
     write_batches,
 )
 from cfo_kernel.executors.worker_server import serve
-from cfo_kernel.number_formats import Known, NumberFormat, number_format
+from cfo_kernel.number_formats import Known, NumberFormat, is_number, number_format
 from cfo_kernel.sql_text import quoted, text_literal
 
 MEMORY = 5 << 29  # 2.5 GiB of address space: DuckDB's own limit of 1.5 GB, and the memory that it does not count
@@ -172,16 +172,20 @@ class SqlWorker:
     def _known(
         self, sql: str, relation: duckdb.DuckDBPyRelation, names: list[str], thread_tables: dict[str, str]
     ) -> dict[str, Known]:
-        """The roles of the columns with decimals, derived from the query. `sql` has already passed the policy."""
-        decimals = [n for n, t in zip(names, relation.types, strict=True) if str(t).startswith(_WITH_DECIMALS)]
-        if not decimals:
+        """The roles of the columns of numbers, derived from the query. `sql` has already passed the policy."""
+        kinds = {n: str(t) for n, t in zip(names, relation.types, strict=True) if is_number(str(t))}
+        decimals = [n for n, kind in kinds.items() if kind.startswith(_WITH_DECIMALS)]
+        if not kinds:
             return {}
         tables = {**{fold_case(name): path for name, path in thread_tables.items()}, **self.tables}
         with self.connection.cursor() as parser:
             bare = sql_policy.without_trailing_comments(sql)
             fractions = fraction_columns(bare, decimals, tables, parser)
-            points = fraction_columns(bare, decimals, tables, parser, "points")
-        return {n: "percent" if n in fractions else "points" if n in points else "number" for n in decimals}
+            points = fraction_columns(bare, list(kinds), tables, parser, "points")
+        roles: dict[str, Known] = {n: "percent" if n in fractions else "number" for n in decimals}
+        for name in points:
+            roles[name] = "points"
+        return roles
 
     def _deliver(
         self,

@@ -1,7 +1,7 @@
 """The page shows percentages, rates, counts and codes as such. Takes screenshots of them."""
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import FilePayload, Page, expect
 
 from tests.browser.actions import ready, replies, send
 from tests.browser.conftest import Visit, screenshot
@@ -61,3 +61,16 @@ async def test_numbers(offline_stack: Stack, visit: Visit, dark: bool) -> None:
     await _asked(page, _CODES, 4)
     assert (await _rows(page))[0][:3] == ["1", "20120101", "2012"]
     await screenshot(page, f"numbers-codes-{theme}")
+
+
+@pytest.mark.timeout(240)
+async def test_percentages_of_a_file(offline_stack: Stack, visit: Visit) -> None:
+    page = await ready(await visit(offline_stack.page))
+    file = FilePayload(
+        name="tariffs.csv", mimeType="text/csv", buffer=b"Item,Rate %,Margin\nA,19.00,12.5%\nB,7.50,3%\n"
+    )
+    await page.get_by_role("region", name="Data").locator("input[type=file]").set_input_files(file)
+    await expect(page.get_by_role("list", name="Files")).to_contain_text("tariffs.csv")
+    await _asked(page, 'SQL: SELECT "Rate %", Margin FROM tariffs ORDER BY Item', 1)
+    assert await _rows(page) == [["19.0%", "12.5%"], ["7.5%", "3.0%"]]
+    await screenshot(page, "numbers-percentages")

@@ -9,9 +9,11 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+import xlsxwriter
 
 from cfo_kernel.data import compound_file
 from cfo_kernel.errors import EmptyFile, FileTooLarge, UnreadableFile
+from cfo_kernel.number_formats import NumberFormat
 from tests.data import hostile_files, open_documents
 from tests.data.conftest import Ingest
 from tests.data.open_documents import cell, error, row
@@ -47,9 +49,28 @@ def test_another_format_is_read_like_a_new_workbook(ingest: Ingest, name: str) -
         ("00500", "Rent €", date(2024, 2, 29), Decimal(-200), Decimal("0.5"), False, "00007", None),
         ("00600", "Café", date(2024, 3, 31), Decimal("1034.5"), Decimal(0), True, "45678", 3),
     ]
-    assert [decision.column for decision in table.table.decisions] == ["Code", "Ratio"]
+    assert [decision.column for decision in table.table.decisions] == ["Code", "Ratio", "Share"]
+    share = table.table.column("Share")
+    assert share
+    assert share.format == NumberFormat(role="percent", decimals=1)
     assert "as the sheet shows them with the format 00000" in table.notes[0]
     assert "1 cell has an error (such as #DIV/0!), read as empty" in table.notes[1]
+
+
+def test_the_number_format_of_a_column_says_whether_its_figures_are_fractions(ingest: Ingest, tmp_path: Path) -> None:
+    path = tmp_path / "rates.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        sheet = book.add_worksheet()
+        sheet.write_row(0, 0, ["Item", "Margin", "VAT", "Net", "Mixed"])
+        formats = ["0.0%", '0.0"%"', "#,##0;[Red]-#,##0_%", "0%"]
+        for row_number, figures in enumerate([(0.125, 19, 1000, 0.5), (0.5, 7, 250, 12), (-0.25, 0, 30, 3)], start=1):
+            sheet.write(row_number, 0, f"A{row_number}")
+            for column, (figure, code) in enumerate(zip(figures, formats, strict=True), start=1):
+                is_plain = column == 4 and row_number > 1
+                sheet.write(row_number, column, figure, None if is_plain else book.add_format({"num_format": code}))
+    [table] = ingest(path)
+    roles = {column.name: column.format.role for column in table.table.columns if column.format}
+    assert roles == {"Margin": "percent", "VAT": "points", "Net": "number", "Mixed": "amount"}
 
 
 HIDDEN = open_documents.book(
