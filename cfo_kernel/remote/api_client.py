@@ -25,8 +25,8 @@ from cfo_kernel.errors import (
 )
 from cfo_kernel.interface import Download
 from cfo_kernel.remote.address import Address
+from cfo_kernel.remote.cell_interrupts import periodic_wakeup
 from cfo_kernel.remote.liveness import ServerSilent, fail_when_silent
-from cfo_kernel.remote.wakeup import periodic_wakeup
 
 V = TypeVar("V")
 _READ_TIMEOUT, _CONNECT_TIMEOUT = 60, 10

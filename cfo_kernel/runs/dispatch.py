@@ -25,7 +25,7 @@ from cfo_kernel.errors import (
 )
 from cfo_kernel.runs.execution import await_outcome, execute_run, failed, finish, publish_outcome
 from cfo_kernel.runs.journal import Journal, RunRow
-from cfo_kernel.runs.messages import check_continue, check_message, continues_left
+from cfo_kernel.runs.message_checks import check_continue, check_message, continues_left
 from cfo_kernel.runs.queue import MAX_CRASHES, RunQueue
 from cfo_kernel.runs.recorder import OwnershipLost, Recorder
 from cfo_kernel.runs.thread_context import ThreadContext

@@ -28,7 +28,7 @@ from cfo_kernel.interface import (
 )
 from cfo_kernel.replies import Loader, Reply
 from cfo_kernel.run_outcome import send_and_wait
-from cfo_kernel.runs.messages import check_message, continues_left
+from cfo_kernel.runs.message_checks import check_message, continues_left
 from cfo_kernel.store import folders
 from cfo_kernel.store.catalog import ThreadRow, WorkspaceRow
 from cfo_kernel.store.folders import is_id, is_valid_text
