@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
 
+from cfo_kernel import fiscal_periods
 from cfo_kernel.number_formats import NumberFormat, as_number
 from cfo_kernel.replies import ResultColumn, ResultTable
 
@@ -40,6 +41,12 @@ class ChartColumn:
     def field(self) -> str:
         """The name as a Vega field, with dots and brackets escaped because Vega would read them as a path."""
         return re.sub(r"([.\[\]])", r"\\\1", self.name)
+
+    @property
+    def order(self) -> list[str] | None:
+        """The texts of fiscal periods in the order of time, unless that is the order of the alphabet."""
+        found = fiscal_periods.ordered(self.name, [str(cell) for cell in self.cells]) if self.kind == "order" else ()
+        return list(found) if list(found) != sorted(found) else None
 
     @property
     def numbers(self) -> list[Decimal]:
@@ -79,7 +86,7 @@ def _column(column: ResultColumn, cells: tuple[Any, ...]) -> ChartColumn:
         return ChartColumn(name, "other", cells)
     if unit := _time_unit(kind, texts):
         return ChartColumn(name, "time", cells, unit=unit)
-    if all(map(_PERIODS.fullmatch, texts)):
+    if all(map(_PERIODS.fullmatch, texts)) or fiscal_periods.ordered(name, texts):
         return ChartColumn(name, "order", cells)
     return ChartColumn(name, "category" if kind == "VARCHAR" or kind.startswith("ENUM") else "other", cells)
 

@@ -42,7 +42,7 @@ def bars(x: ChartColumn, figure: ChartColumn) -> Spec:
     title = f"{figure.name} by {x.name}"
     mark = {"type": "bar", "tooltip": True}
     if x.kind != "category" or _fits_upright(x):
-        sort = "-y" if x.kind == "category" else None
+        sort = "-y" if x.kind == "category" else x.order
         across = {**_axis(x, discrete=True), "sort": sort}
         return _spec(title, mark, {"x": across, "y": _figure(figure)}, [x, figure])
     down = {**_axis(x, discrete=True), "sort": "-x", "axis": {"labelLimit": 220}}
@@ -53,7 +53,7 @@ def bars(x: ChartColumn, figure: ChartColumn) -> Spec:
 def pairs(x: ChartColumn, figures: list[ChartColumn]) -> Spec:
     """A bar chart of figures side by side, such as actual and budget. Two figures also get their difference above."""
     key, value = _unused_name("series", x, figures), _unused_name("value", x, figures)
-    across = {**_axis(x, discrete=True), "sort": None}
+    across = {**_axis(x, discrete=True), "sort": x.order}
     names = [figure.name for figure in figures]
     bar = {
         "transform": [_fold(figures, key, value)],
@@ -99,7 +99,7 @@ def grouped(x: ChartColumn, figure: ChartColumn, series: ChartColumn) -> Spec:
     order = [*distinct(series)]
     colour = {"field": series.field, "type": "nominal", "title": series.name, "sort": order}
     encoding = {
-        "x": {**_axis(x, discrete=True), "sort": None},
+        "x": {**_axis(x, discrete=True), "sort": x.order},
         "xOffset": {"field": series.field, "sort": order},
         "y": _figure(figure),
         "color": colour,
@@ -190,6 +190,8 @@ def _axis(x: ChartColumn, *, discrete: bool = False) -> Spec:
             "timeUnit": x.unit,
             "axis": {"format": shown, "labelAngle": 0, "labelOverlap": True},
         }
+    if x.order:
+        axis["sort"] = x.order
     return {**axis, "type": "nominal" if x.kind == "category" else "ordinal", "axis": _label_axis(len(x.cells))}
 
 

@@ -47,7 +47,7 @@ from cfo_kernel.executors.worker_process import Worker
 from cfo_kernel.values import Value
 
 _RETRY_FACTOR = 10
-_FORMAT = 7  # the version of the cached format; raise it to have every file ingested again
+_FORMAT = 8  # the version of the cached format; raise it to have every file ingested again
 
 
 @dataclass(frozen=True)

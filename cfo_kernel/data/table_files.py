@@ -3,18 +3,20 @@
 Runs in the ingest worker.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
+from cfo_kernel import fiscal_periods
 from cfo_kernel.data import profile
 from cfo_kernel.data.decisions import Decision, DecisionKind, texts
 from cfo_kernel.data.tables import Column
-from cfo_kernel.executors import stored_formats
+from cfo_kernel.executors import stored_formats, stored_orders
 from cfo_kernel.sql_text import text_literal
 
+_SHOWN = 3
 _PERCENTAGES = {
     "percent": "the figures are fractions and shown as percentages (0.05 as 5%)",
     "points": "the figures are in percent and stay as they are written (5 is 5%)",
@@ -30,9 +32,14 @@ def store(
     count, columns = profile.profile_table(connection)
     if not count:
         decisions = [*decisions, Decision(kind=DecisionKind.ROWS, text="There are no rows of data.", needs_check=True)]
-    decisions = [*decisions, *_percentages(columns, decisions)]
+    orders = {c.name: found for c in columns if c.values and (found := fiscal_periods.ordered(c.name, c.values))}
+    decisions = [*(d for d in decisions if not _is_settled(d, orders)), *map(_period, orders.items())]
+    decisions += _percentages(columns, decisions)
     formats = text_literal(stored_formats.to_text({column.name: column.format for column in columns}))
-    options = f"FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{text_literal(stored_formats.KEY)}: {formats}}}"
+    footer = f"{text_literal(stored_formats.KEY)}: {formats}"
+    if orders:
+        footer += f", {text_literal(stored_orders.KEY)}: {text_literal(stored_orders.to_text(orders))}"
+    options = f"FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{footer}}}"
     connection.execute(f"COPY staging TO ? ({options})", [str(file)])
     return {
         "sheet": sheet,
@@ -42,6 +49,18 @@ def store(
         "decisions": [decision.model_dump(mode="json") for decision in _bounded(decisions)],
         "notes": bounded_texts(list(texts(decisions))),
     }
+
+
+def _is_settled(decision: Decision, orders: Mapping[str, Sequence[str]]) -> bool:
+    """Whether the decision says why a column of periods is no column of dates."""
+    return decision.column in orders and decision.kind in (DecisionKind.CODES, DecisionKind.DATES)
+
+
+def _period(found: tuple[str, Sequence[str]]) -> Decision:
+    name, order = found
+    shown = ", ".join(order[:_SHOWN]) + (", …" if len(order) > _SHOWN else "")
+    text = f"{name}: the cells are fiscal periods. They stay text, and are sorted in the order of time ({shown})."
+    return Decision(kind=DecisionKind.DATES, text=text, column=name)
 
 
 def _percentages(columns: Sequence[Column], decisions: Sequence[Decision]) -> Iterator[Decision]:

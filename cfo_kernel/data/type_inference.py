@@ -12,6 +12,7 @@ from collections.abc import Collection, Sequence
 
 import duckdb
 
+from cfo_kernel import fiscal_periods
 from cfo_kernel.data import amounts, codes, date_formats, durations, number_dates, odd_cells, text_cells
 from cfo_kernel.data.date_formats import Dates
 from cfo_kernel.data.decisions import Decision, DecisionKind
@@ -52,7 +53,8 @@ def infer_again(
 
 def _read_columns(columns: Sequence[TextColumn], rows: SourceRows) -> tuple[list[Decision], list[Dates]]:
     """Reads all columns except dates, which are returned, because they are read together."""
-    kept = {column.name: found for column in columns if (found := codes.keeps_text(column)) is not None}
+    kept: dict[str, list[Decision]] = {column.name: [] for column in columns if _are_periods(column)}
+    kept |= {c.name: found for c in columns if c.name not in kept and (found := codes.keeps_text(c)) is not None}
     decisions = [decision for found in kept.values() for decision in found]
     others = [column for column in columns if column.name not in kept]
     unclear = {column.name for column in others if amounts.may_be_either(column)}
@@ -70,6 +72,14 @@ def _read_columns(columns: Sequence[TextColumn], rows: SourceRows) -> tuple[list
         decisions += [*(found or []), *(doubt if found is not None and not column.is_text() else [])]
         dates += [its_dates] if its_dates else []
     return decisions, dates
+
+
+def _are_periods(column: TextColumn) -> bool:
+    """Whether the cells are fiscal periods, which stay text."""
+    if not fiscal_periods.ordered(column.name, column.sample):
+        return False
+    cells = column.counts(f"{column.value} IS NOT NULL", fiscal_periods.MOST + 1)
+    return bool(fiscal_periods.ordered(column.name, [cell for cell, _ in cells]))
 
 
 def _read(column: TextColumn, marks: tuple[Mark, ...], rows: SourceRows) -> tuple[list[Decision] | None, Dates | None]:

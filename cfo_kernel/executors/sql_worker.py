@@ -19,7 +19,7 @@ from typing import Any
 import duckdb
 
 from cfo_kernel.errors import CfoError, PythonFailed, QueryFailed, SqlInvalid, UnknownColumn
-from cfo_kernel.executors import sql_policy, stored_formats, worker_folder
+from cfo_kernel.executors import sql_policy, stored_formats, stored_orders, worker_folder
 from cfo_kernel.executors.column_statistics import ColumnStatistics
 from cfo_kernel.executors.duckdb_config import duckdb_config
 from cfo_kernel.executors.exact_quantiles import with_exact_quantiles
@@ -36,7 +36,7 @@ from cfo_kernel.executors.sql_worker_results import (
 )
 from cfo_kernel.executors.worker_server import serve
 from cfo_kernel.number_formats import Known, NumberFormat, is_number, number_format
-from cfo_kernel.sql_text import quoted, text_literal
+from cfo_kernel.sql_text import text_literal
 
 MEMORY = 5 << 29  # 2.5 GiB of address space: DuckDB's own limit of 1.5 GB, and the memory that it does not count
 _DUCKDB_MEMORY = "1500MB"
@@ -88,7 +88,7 @@ class SqlWorker:
         """The columns that `query` would return. Raises the errors that `query` would raise before it reads a row."""
         with self._relation(sql, thread_tables or {}, known or []) as relation:
             pairs = zip(unique_names(relation.columns), relation.types, strict=True)
-            return {"columns": [{"name": name, "type": str(kind)} for name, kind in pairs]}
+            return {"columns": [{"name": name, "type": stored_orders.as_text(str(kind))} for name, kind in pairs]}
 
     def count(
         self, sql: str, most: int, thread_tables: dict[str, str] | None = None, known: list[str] | None = None
@@ -106,7 +106,7 @@ class SqlWorker:
         with self._relation(f"FROM {sql}", only, others) as relation:
             formats = stored_formats.read(Path(thread_tables[name]))
             columns = [
-                {"name": n, "type": str(t), "format": _json(formats.get(n))}
+                {"name": n, "type": stored_orders.as_text(str(t)), "format": _json(formats.get(n))}
                 for n, t in zip(relation.columns, relation.types, strict=True)
             ]
         with self._relation(f"SELECT count(*) FROM {sql}", only, others) as relation:  # noqa: S608 - an identifier
@@ -200,6 +200,7 @@ class SqlWorker:
     ) -> dict[str, Any]:
         """Writes all rows to `file` if given. Returns the columns, the first rows, the total row count, and notes."""
         pairs = list(zip(names, [str(t) for t in relation.types], strict=True))
+        orders = {n: found for n, t in pairs if (found := stored_orders.labels(t))}
         exact = relation.project(", ".join(exact_column(i, t, n) for i, (n, t) in enumerate(pairs, 1)))
         with exact.to_arrow_reader(_BATCH) as reader, self.connection.cursor() as cursor:
             statistics = ColumnStatistics(reader.schema)
@@ -210,12 +211,12 @@ class SqlWorker:
 
             batches = statistics.observe(reader)
             if file:
-                batches = write_batches(batches, reader.schema, file, formats, max_bytes, too_large)
+                batches = write_batches(batches, reader.schema, file, formats, orders, max_bytes, too_large)
             rows, count, non_finite = count_and_sample(batches, reader.schema, cap, cursor)
         found = formats()
         columns = [
             {"name": n, "type": t if len(t) <= _MAX_TYPE else t[:_MAX_TYPE] + "…", "format": _json(found[n])}
-            for n, t in pairs
+            for n, t in ((n, stored_orders.as_text(t)) for n, t in pairs)
         ]
         shown, cut_notes = to_json_rows(rows)
         return {
@@ -302,7 +303,7 @@ def _locked(tables: dict[str, str], seconds: float | None) -> duckdb.DuckDBPyCon
     if seconds is not None:
         connection.execute(f"SET max_execution_time = {int(seconds * 1000)}")
     for name, path in tables.items():
-        connection.execute(f"CREATE VIEW {quoted(name)} AS FROM read_parquet({text_literal(path)})")
+        stored_orders.create_view(connection, name, path)
     for lock in _LOCKS:
         connection.execute(lock)
     return connection

@@ -6,7 +6,7 @@ No value loses a digit: a value that Arrow, Parquet or Python would truncate is 
 import io
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from cfo_kernel.errors import CfoError
-from cfo_kernel.executors import json_cells, stored_formats
+from cfo_kernel.executors import json_cells, stored_formats, stored_orders
 from cfo_kernel.number_formats import NumberFormat
 from cfo_kernel.sql_text import quoted
 
@@ -36,6 +36,8 @@ _MAX_CELL, _MAX_SAMPLE = 2000, 1_000_000  # characters
 def exact_column(position: int, kind: str, name: str) -> str:
     """SQL for a column under its own name, converted to text if only text preserves its values."""
     column = f"CAST(#{position} AS VARCHAR)" if _AS_TEXT.search(kind) else f"#{position}"
+    if (text := stored_orders.as_text(kind)) != kind:
+        column = f"CAST(#{position} AS {text})"
     return f"{column} AS {quoted(name)}"
 
 
@@ -64,12 +66,14 @@ def write_batches(
     schema: "pa.Schema",
     file: Path,
     formats: Callable[[], Mapping[str, NumberFormat | None]],
+    orders: Mapping[str, Sequence[str]],
     max_bytes: int,
     too_large: CfoError,
 ) -> "Iterator[pa.RecordBatch]":
     """Yields each batch after writing it to the Parquet file, which appears under its name when it is complete.
 
-    After the last batch, `formats` returns the columns' formats, which are stored in the file. Raises `too_large`
+    After the last batch, `formats` returns the columns' formats, which are stored in the file, and so are the `orders`
+    of columns of periods. Raises `too_large`
     if the file would have more than `max_bytes`.
     """
     import pyarrow.parquet as pq
@@ -80,7 +84,10 @@ def write_batches(
             for batch in batches:
                 writer.write_batch(batch)
                 yield batch
-            writer.add_key_value_metadata({stored_formats.KEY: stored_formats.to_text(formats())})
+            footer = {stored_formats.KEY: stored_formats.to_text(formats())}
+            writer.add_key_value_metadata(
+                footer | ({stored_orders.KEY: stored_orders.to_text(orders)} if orders else {})
+            )
         partial.replace(file)
     finally:
         partial.unlink(missing_ok=True)
