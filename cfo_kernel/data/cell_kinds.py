@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from cfo_kernel.data import currencies, date_formats, number_grammar
-from cfo_kernel.data.vocabulary import EMPTY_WORDS, PENDING_WORDS, plain
+from cfo_kernel.data.vocabulary import EMPTY_WORDS, MONTHS, PENDING_WORDS, plain
 
 
 class CellKind(Enum):
@@ -32,6 +32,8 @@ _DATE = re.compile(date_formats.ANY, re.IGNORECASE | re.ASCII)
 _SERIAL = re.compile(date_formats.SERIAL)
 _LETTERS = re.compile(r"[^\W\d_]+\.?")
 _SIDES = frozenset(["dr", "db", "debit", "soll", "cr", "credit", "haben"])
+_SHORTEST_MONTH = 3
+_CJK = "\u3000"  # the first character of the scripts in which months are numbered
 _LONGEST = 60  # characters of a figure or date
 
 
@@ -57,9 +59,15 @@ def _kind_of_text(cell: str) -> CellKind:
         return CellKind.YEAR
     if _BLANK.fullmatch(text):
         return CellKind.BLANK
-    if _DATE.fullmatch(text) and not _SERIAL.fullmatch(text):
+    if _DATE.fullmatch(text) and not _SERIAL.fullmatch(text) and _may_name_month(text):
         return CellKind.DATE
     return CellKind.FIGURE if _is_figure(text) else CellKind.WORDS
+
+
+def _may_name_month(text: str) -> bool:
+    """Whether one of the words in a date names a month, unlike in `1000 Production`."""
+    words = [word for word in _LETTERS.findall(text) if len(word) > _SHORTEST_MONTH - 1 and word[0] < _CJK]
+    return not words or any(plain(word).rstrip(".") in MONTHS for word in words)
 
 
 def _is_figure(text: str) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 import duckdb
 
 from cfo_kernel.data import (
+    block_columns,
     csv_blocks,
     csv_body,
     csv_header,
@@ -91,6 +92,7 @@ def load(connection: duckdb.DuckDBPyConnection, table: TextTable, scratch: Path)
         decisions += rows.decisions
         csv_body.read_even(connection, name, even, header.names)
     body.path.unlink()
+    decisions += block_columns.take_from_staging(connection, header, source_rows)
     for cells in (head.cells, *(row for row in header.rows if row != head.cells)):
         decisions += csv_repeats.empty_repeated_headers(connection, header, list(cells), source_rows)
     decisions += misplaced_headings.move_in_staging(connection, header, source_rows)

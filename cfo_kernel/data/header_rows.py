@@ -105,7 +105,7 @@ class _RawTable:
 
     def last_of_header(self, first: int) -> int | None:
         """The last row above the data that names columns."""
-        headed = [i for i in range(first) if self.headed(i) and not self._is_section(i)]
+        headed = [i for i in range(first) if self.headed(i) and not self._is_section(i, first)]
         while len(headed) > 1 and self._is_complete(headed[-2]) and not self._continues(*headed[-2:]):
             headed.pop(-2 if self._is_of_values(headed[-2]) else -1)
         return headed[-1] if headed else None
@@ -195,9 +195,18 @@ class _RawTable:
         is_title = all(self._kind(above, column) in (CellKind.YEAR, CellKind.DATE) for column in self.values)
         return (len(kinds) > 1 or is_title) and not {CellKind.EMPTY, CellKind.BLANK}.intersection(kinds)
 
-    def _is_section(self, i: int) -> bool:
-        """Whether the row is a section label that stands in a column of values."""
-        return self._filled[i] == 1 and any(self._text(i, column).endswith(":") for column in self.values)
+    def _is_section(self, i: int, first: int) -> bool:
+        """Whether the row is a section label that stands in a column of values: such rows stand among the data too."""
+        if self._filled[i] != 1:
+            return False
+        [column] = [c for c, kind in enumerate(self._kinds[i]) if kind is not CellKind.EMPTY]
+        text = self._text(i, column)
+        if text.endswith(":"):
+            return column in self.values
+        if self._kind(i, column) is not CellKind.WORDS or text.startswith("(") or units.is_unit(text):
+            return False
+        below = [j for j in range(first + 1, len(self._rows)) if self._filled[j] == 1]
+        return any(self._kind(j, column) is CellKind.WORDS for j in below)
 
     def _spans(self, i: int, top: int, last: int) -> bool:
         """Whether the row belongs to the header that reaches from `top` to `last`, and is not a title."""

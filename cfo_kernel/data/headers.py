@@ -28,7 +28,8 @@ class Header:
     """The row at which the data begin, and the columns' names.
 
     `unnamed` are the columns without a header cell, and `values` those of figures, years and dates. `rows` are the rows
-    of the header, which may be repeated on each page. `in_percent` are the columns of which the header says so.
+    of the header, which may be repeated on each page. `in_percent` are the columns of which the header says so, and
+    `titles` the rows above it.
     """
 
     first_row: int
@@ -38,6 +39,7 @@ class Header:
     values: frozenset[int] = frozenset()
     rows: Sequence[Sequence[Any]] = ()
     in_percent: frozenset[int] = frozenset()
+    titles: Sequence[Sequence[Any]] = ()
 
 
 def find_header(rows: Sequence[Sequence[Any]], width: int, *, merged: bool = False) -> Header | None:
@@ -62,7 +64,8 @@ def find_header(rows: Sequence[Sequence[Any]], width: int, *, merged: bool = Fal
     repeatable = [row for i in sorted(found.names + found.units) if _may_repeat(row := rows[i], found.values)]
     in_percent = frozenset(i for i in found.values if _is_percent([rows[j] for j in found.names + found.units], i))
     decisions = [*_decisions(rows, found, names), *_about_equal_names(cells, names)]
-    return Header(found.first, names, unnamed, decisions, found.values, repeatable, in_percent)
+    titles = [row for row in rows[: min(found.names + found.units)] if any(cell is not None for cell in row)]
+    return Header(found.first, names, unnamed, decisions, found.values, repeatable, in_percent, titles)
 
 
 def _is_percent(rows: Sequence[Sequence[Any]], column: int) -> bool:

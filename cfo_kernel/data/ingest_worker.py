@@ -17,6 +17,7 @@ import duckdb
 
 from cfo_kernel.data import (
     archives,
+    block_columns,
     csv_blocks,
     csv_reader,
     csv_writer,
@@ -96,6 +97,7 @@ def _tables(source: Path, scratch: Path, target: Path) -> tuple[list[dict[str, A
                 decisions += nested + staging.settle_types(connection, rows, is_typed=True)
             is_typed = content is file_formats.Content.PARQUET
             decisions = total_rows.remove_total_rows(connection, rows, decisions, is_typed=is_typed)
+            decisions += block_columns.add_columns(connection, rows)
             return [table_files.store(connection, target / "0.parquet", None, decisions)], []
     found: list[dict[str, Any]] = []
     left_out: list[str] = []
@@ -106,6 +108,8 @@ def _tables(source: Path, scratch: Path, target: Path) -> tuple[list[dict[str, A
         with staging.connect(scratch) as connection:
             connection.register("sheet", sheet.table)
             connection.execute("CREATE TABLE staging AS FROM sheet")
+            if sheet.blocks:
+                block_columns.keep(connection, sheet.blocks.names, sheet.blocks.values, sheet.blocks.headings)
             for column in sheet.in_percent:
                 staging_formats.mark_points(connection, column)
             for column in sheet.as_percent:
@@ -114,6 +118,7 @@ def _tables(source: Path, scratch: Path, target: Path) -> tuple[list[dict[str, A
             decisions = total_rows.remove_total_rows(connection, sheet.rows, decisions)
             for column in sheet.incomplete:  # last, so that no step makes figures of it again
                 connection.execute(f"ALTER TABLE staging ALTER {quoted(column)} TYPE VARCHAR")
+            decisions += block_columns.add_columns(connection, sheet.rows)
             decisions += sections.add_sections(connection)
             file = target / f"{len(found)}.parquet"
             found.append(table_files.store(connection, file, sheet.name or None, decisions))
@@ -130,6 +135,7 @@ def _text_tables(source: Path, scratch: Path, target: Path) -> list[dict[str, An
         with staging.connect(scratch) as connection:
             rows, decisions = staging.load_text(connection, table, scratch)
             decisions = total_rows.remove_total_rows(connection, rows, decisions)
+            decisions += block_columns.add_columns(connection, rows)
             decisions += sections.add_sections(connection)
             file = target / f"{len(found)}.parquet"
             found.append(table_files.store(connection, file, None, decisions))

@@ -19,7 +19,7 @@ from openpyxl.utils import get_column_letter
 from openpyxl.utils.exceptions import InvalidFileException
 from openpyxl.worksheet.worksheet import Worksheet
 
-from cfo_kernel.data import sheet_values, staging, staging_formats
+from cfo_kernel.data import block_columns, sheet_values, staging, staging_formats
 from cfo_kernel.data.sheet_names import check_sheet_name
 from cfo_kernel.data.sheet_values import NumberPattern
 from cfo_kernel.errors import SheetInvalid
@@ -38,7 +38,8 @@ def write_sheet(source: str, workbook: str, sheet: str, mode: str, to: str) -> d
         tempfile.TemporaryDirectory(dir=Path(to).parent) as scratch,  # on the disk of `to`: /tmp may be too small
         staging.connect(Path(scratch)) as connection,
     ):
-        staging.load(connection, Path(source), Path(scratch))
+        rows, _ = staging.load(connection, Path(source), Path(scratch))
+        block_columns.add_columns(connection, rows)
         columns = sheet_values.column_names(connection)
         [(count,)] = connection.execute("SELECT count(*) FROM staging").fetchall()
         _check_size(count + 1, len(columns))

@@ -89,3 +89,22 @@ PENDING_WORDS = listed(
     " waived included inkl incl inbegriffen 未定 不明 なし"
 )
 """Words that stand for a figure or date that is not known yet."""
+BLOCK_NAMES = frozenset(
+    name.replace("_", " ")
+    for name in listed(
+        "cost_centre cost_center cost_unit profit_centre profit_center department dept division business_unit branch"
+        " region entity company company_code location site store project fund segment account customer vendor supplier"
+        " employee warehouse class category product country bank_account kostenstelle profitcenter kostentrager"
+        " abteilung bereich filiale niederlassung gesellschaft buchungskreis standort projekt konto kunde kreditor"
+        " debitor lieferant mitarbeiter lager land centre_de_couts centre_de_cout centre_de_profit departement service"
+        " agence societe entite projet compte client fournisseur salarie centro_de_coste centro_de_costes"
+        " centro_de_costo centro_de_costos departamento sucursal sociedad empresa proyecto cuenta cliente proveedor"
+        " empleado centro_de_beneficio centro_di_costo reparto divisione societa progetto conto fornitore dipendente"
+        " centro_de_custo centro_de_custos filial projeto conta fornecedor kostenplaats afdeling vestiging bedrijf"
+        " rekening klant leverancier kostnadsstalle avdelning bolag kund leverantor centrum_kosztow mpk dzial oddzial"
+        " spolka klient dostawca 部門 部署 事業部 原価センタ 支店 会社 勘定科目 取引先"
+    )
+)
+"""What the blocks of a report are: the names that stand before their headings."""
+PAGE_WORDS = listed("page pagina página seite blatt sida strona folio sheet ページ 頁 p pg pag")
+"""Words that say the number of a page."""

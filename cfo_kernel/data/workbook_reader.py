@@ -14,6 +14,7 @@ import pyarrow as pa
 from python_calamine import CalamineError, PasswordError, SheetTypeEnum, SheetVisibleEnum
 
 from cfo_kernel.data import (
+    block_headings,
     footers,
     headers,
     misplaced_headings,
@@ -23,6 +24,7 @@ from cfo_kernel.data import (
     workbook_formats,
     workbook_package,
 )
+from cfo_kernel.data.block_headings import Blocks
 from cfo_kernel.data.cell_marks import CellMarks
 from cfo_kernel.data.decisions import Decision, DecisionKind
 from cfo_kernel.data.read_limits import MAX_CELLS, MAX_SHEETS, check_columns
@@ -45,6 +47,7 @@ class Sheet:
 
     The figures of the columns `in_percent` are percentages, and those of `as_percent` are fractions that the sheet
     shows as percentages. Those of the columns `incomplete` lack the values of formulas that were never calculated.
+    `blocks` has the columns that headings become, by the rows of `table`.
     """
 
     name: str
@@ -55,6 +58,7 @@ class Sheet:
     in_percent: list[str] = field(default_factory=list[str])
     as_percent: list[str] = field(default_factory=list[str])
     incomplete: list[str] = field(default_factory=list[str])
+    blocks: Blocks | None = None
 
 
 def read_sheets(path: Path) -> Iterator[Sheet]:
@@ -140,6 +144,14 @@ def _read_table(name: str, grid: Grid, source: _Source) -> Sheet:
         text = "The sheet is hidden in the workbook. It is read like the others."
         decisions.append(Decision(kind=DecisionKind.HIDDEN, text=text, needs_check=True))
     rows = grid.rows[header.first_row :]
+    blocks = block_headings.find([row for _, row in rows], header)
+    by_number = {rows[i][0]: values for i, values in blocks.values.items()} if blocks else {}
+    taken = dict[int, str]()
+    if blocks:
+        taken = {rows[i][0]: text for i, text in blocks.headings.items()}
+        decisions += blocks.decisions([number + 1 for number in taken], len(taken))
+        rows = [(number, [taken[number]] if number in taken else row) for number, row in rows]
+        rows = [(number, row) for number, row in rows if 0 not in header.values or number not in taken]
     above = [row for _, row in grid.rows[: header.first_row] if sum(cell is not None for cell in row) > 1]
     known = [*header.rows, *above]  # with and without the values of merged cells
     if again := [number for number, row in rows if row in known]:
@@ -180,5 +192,9 @@ def _read_table(name: str, grid: Grid, source: _Source) -> Sheet:
     incomplete = [
         name for i, name in enumerate(header.names) if lost.uncalculated.counts[grid.left + i] and name in columns
     ]
+    if blocks:
+        values = {i: by_number[number] for i, number in enumerate(numbers) if number in by_number}
+        headings = {i: taken[number] for i, number in enumerate(numbers) if number in taken}
+        blocks = replace(blocks, values=values, headings=headings)
     table = Sheet(name, pa.table(columns), source_rows, decisions)
-    return replace(table, in_percent=in_percent, as_percent=as_percent, incomplete=incomplete)
+    return replace(table, in_percent=in_percent, as_percent=as_percent, incomplete=incomplete, blocks=blocks)

@@ -17,7 +17,7 @@ from typing_extensions import override
 from xlsxwriter.format import Format  # pyright: ignore[reportMissingTypeStubs]
 from xlsxwriter.worksheet import Worksheet  # pyright: ignore[reportMissingTypeStubs]
 
-from cfo_kernel.data import sheet_values, staging, staging_formats
+from cfo_kernel.data import block_columns, sheet_values, staging, staging_formats
 from cfo_kernel.errors import SheetInvalid
 from cfo_kernel.number_formats import NumberFormat
 
@@ -29,7 +29,8 @@ def write_workbook(source: str, sheet: str, to: str) -> dict[str, Any]:
         tempfile.TemporaryDirectory(dir=path.parent) as scratch,  # on the disk of `to`: /tmp may be too small
         staging.connect(Path(scratch)) as connection,
     ):
-        staging.load(connection, Path(source), Path(scratch))
+        rows, _ = staging.load(connection, Path(source), Path(scratch))
+        block_columns.add_columns(connection, rows)
         columns = sheet_values.column_names(connection)
         [(count,)] = connection.execute("SELECT count(*) FROM staging").fetchall()
         if count >= sheet_values.MAX_ROWS or len(columns) > sheet_values.MAX_COLUMNS:
