@@ -68,9 +68,10 @@ def read_amounts(column: TextColumn, marks: Sequence[Mark], rows: SourceRows) ->
 
 def may_be_either(column: TextColumn) -> bool:
     """Whether the points or commas in the column may separate either thousands or decimals."""
-    marks = f"contains({column.value}, '.') OR contains({column.value}, ',')"
-    if not any("." in cell or "," in cell for cell in column.sample) and column.holds(f"NOT ({marks})"):
-        return False
+    if not any("." in cell or "," in cell for cell in column.sample):
+        marks = f"contains({column.value}, '.') OR contains({column.value}, ',')"
+        if column.is_whole or column.holds(f"NOT ({marks})"):
+            return False
     return any(column.matches(form(None)) for form in _notations(column))
 
 
@@ -100,7 +101,7 @@ def _parse(column: TextColumn, notation: Notation, mark: Mark) -> list[Decision]
     has_sides = notation in (number_grammar.sided, number_grammar.lettered)
     sign = number_grammar.sign(column.value, has_sides=has_sides)
     is_percent = notation is number_grammar.percentage
-    whole, scale, written = _shape(column, digits, has_sides=has_sides)
+    whole, scale, written = _shape(column, mark, has_sides=has_sides)
     if not all(map(currencies.is_currency, written)):
         return None  # quantities, such as 5 kg
     if whole + scale > exact_types.MAX_DIGITS - 2:  # two digits are reserved for percentages
@@ -132,9 +133,12 @@ def _percentages(column: TextColumn, rows: SourceRows) -> Decision:
     return Decision(kind=DecisionKind.PERCENT, text=text, column=column.name, rows=found, count=count, needs_check=True)
 
 
-def _shape(column: TextColumn, digits: str, *, has_sides: bool) -> tuple[int, int, list[str]]:
+def _shape(column: TextColumn, mark: Mark, *, has_sides: bool) -> tuple[int, int, list[str]]:
     """The longest whole part and the longest fraction, and the currencies as they are written."""
+    if column.is_whole:
+        return _shape_of(column.sample, mark, has_sides=has_sides)
     value = number_grammar.without_side(column.value) if has_sides else column.value
+    digits = number_grammar.digits(column.value, mark)
     written = f"regexp_extract({value}, {text_literal(currencies.CURRENCY)}, 0, 'i')"
     wanted = ", ".join(
         (
@@ -145,6 +149,18 @@ def _shape(column: TextColumn, digits: str, *, has_sides: bool) -> tuple[int, in
     )
     [(whole, scale, found)] = column.connection.execute(f"SELECT {wanted} FROM {column.table}").fetchall()  # noqa: S608 - built here
     return whole, scale, found or []
+
+
+def _shape_of(cells: Sequence[str], mark: Mark, *, has_sides: bool) -> tuple[int, int, list[str]]:
+    """The same for all cells of a small table, for which a query would take longer."""
+    bare = [re.sub(number_grammar.NO_DIGITS, "", cell) for cell in cells]
+    parts = [text.replace("," if mark == "." else ".", "").replace(",", ".").split(".") for text in bare]
+    values = [
+        re.sub(number_grammar.SIDE_BEHIND, "", cell, flags=re.IGNORECASE) if has_sides else cell for cell in cells
+    ]
+    found = [re.search(currencies.CURRENCY, value, re.IGNORECASE) for value in values]
+    written = {one[0]: None for one in found if one and one[0]}
+    return max(len(p[0]) for p in parts), max(len(p[1]) if len(p) > 1 else 0 for p in parts), [*written]
 
 
 def _split_currency(column: TextColumn, written: list[str], *, has_sides: bool) -> Decision:

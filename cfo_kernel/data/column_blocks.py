@@ -1,25 +1,71 @@
 """Divides wide tables: DuckDB's time and memory for a statement grow faster than the number of its columns.
 
 Runs in the ingest worker. A statement with 50 columns takes milliseconds, even for 40 tables one after the other. One
-statement with all 2,000 columns may need gigabytes.
+statement with all 2,000 columns may need gigabytes. In a table of few rows, planning takes most of the time, so
+aggregates are computed over the cells of all columns, one column below the other.
 """
 
 import contextlib
-from collections.abc import Generator, Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Generator, Iterator, Sequence
+from typing import Any, TypeVar
 
 import duckdb
 
 from cfo_kernel.sql_text import quoted, text_literal
 
 _WIDTH = 50
+_WIDTH_OF_FEW_ROWS = 200
+_MOST_BELOW = 2_000  # columns
+FEW_ROWS = 2_000
+"""A table with more rows is read in batches of columns."""
 
 T = TypeVar("T")
 
 
-def batches(columns: Sequence[T]) -> Iterator[Sequence[T]]:
+def batches(columns: Sequence[T], width: int = _WIDTH) -> Iterator[Sequence[T]]:
     """The columns in groups that one statement can handle."""
-    return (columns[i : i + _WIDTH] for i in range(0, len(columns), _WIDTH))
+    return (columns[i : i + width] for i in range(0, len(columns), width))
+
+
+def figures(
+    connection: duckdb.DuckDBPyConnection,
+    columns: Sequence[str],
+    aggregates: Callable[[str], Sequence[str]],
+    table: str = "staging",
+    *,
+    rows: int,
+) -> list[tuple[Any, ...]]:
+    """Figures of each of these columns, which are of one type. `aggregates` has SQL for them, given SQL for a cell.
+
+    `rows` is the number of rows of the table.
+    """
+    found: list[tuple[Any, ...]] = []
+    if not 0 < rows <= FEW_ROWS:
+        for some in batches(columns):
+            wanted = [aggregates(quoted(name)) for name in some]
+            sql = f"SELECT {', '.join(one for group in wanted for one in group)} FROM {table}"  # noqa: S608 - quoted
+            cells = iter(connection.execute(sql).fetchall()[0])
+            found += [tuple(next(cells) for _ in group) for group in wanted]
+        return found
+    for some in batches(columns, _MOST_BELOW):
+        found += connection.execute(
+            f"SELECT {', '.join(aggregates('v'))} FROM {stacked(some, table)} GROUP BY i ORDER BY i"  # noqa: S608 - quoted
+        ).fetchall()
+    return found
+
+
+def stacked(columns: Sequence[str], table: str = "staging") -> str:
+    """SQL for the cells `v` of these columns of one type, with the position `i` of the column and the row id `r`."""
+    cells = ", ".join(map(quoted, columns))
+    return f"(SELECT rowid AS r, unnest(range({len(columns)})) AS i, unnest([{cells}]) AS v FROM {table})"  # noqa: S608
+
+
+def by_type(described: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
+    """The names of columns by their types."""
+    found: dict[str, list[str]] = {}
+    for name, kind in described:
+        found.setdefault(kind, []).append(name)
+    return found
 
 
 @contextlib.contextmanager
@@ -34,8 +80,9 @@ def divided(connection: duckdb.DuckDBPyConnection) -> Generator[list[str]]:
     said = connection.execute(
         "SELECT column_name, comment FROM duckdb_columns() WHERE table_name = 'staging' AND comment IS NOT NULL"
     ).fetchall()
+    [(rows,)] = connection.execute("SELECT count(*) FROM staging").fetchall()
     blocks: list[str] = []
-    for i, some in enumerate(batches(names)):
+    for i, some in enumerate(batches(names, _WIDTH_OF_FEW_ROWS if rows <= FEW_ROWS else _WIDTH)):
         blocks.append(f"block_{i}")
         columns = ", ".join(map(quoted, some))
         connection.execute(f"CREATE TABLE {blocks[-1]} AS SELECT {columns} FROM staging")  # noqa: S608 - quoted

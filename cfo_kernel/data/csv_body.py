@@ -10,10 +10,10 @@ from pathlib import Path
 import duckdb
 
 from cfo_kernel.data import text_encoding
-from cfo_kernel.data.column_blocks import batches
+from cfo_kernel.data.column_blocks import figures
 from cfo_kernel.data.csv_grammar import Dialect
 from cfo_kernel.errors import UnreadableFile
-from cfo_kernel.sql_text import quoted, text_literal
+from cfo_kernel.sql_text import text_literal
 
 _CHUNK = 1 << 20
 MAX_LINE = 32 << 20
@@ -122,11 +122,15 @@ def _has_all_cells(connection: duckdb.DuckDBPyConnection, body: Body, dialect: D
     inside = body.delimiters - body.count * (len(names) - 1)
     if not body.has_quotes and len(names) > 1:
         return inside == 0
-    for some in batches([quoted(name) for name in names]) if inside else ():
+    if inside:
         delimiter = text_literal(dialect.delimiter)
-        counts = " + ".join(f"coalesce(length({c}) - length(replace({c}, {delimiter}, '')), 0)" for c in some)
-        [(count,)] = connection.execute(f"SELECT coalesce(sum({counts}), 0) FROM staging").fetchall()  # noqa: S608 - quoted
-        inside -= count
+        counts = figures(
+            connection,
+            names,
+            lambda cell: [f"coalesce(sum(length({cell}) - length(replace({cell}, {delimiter}, ''))), 0)"],
+            rows=body.count,
+        )
+        inside -= sum(count for (count,) in counts)
     return inside == 0
 
 

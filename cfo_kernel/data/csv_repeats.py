@@ -21,11 +21,13 @@ def empty_repeated_headers(
     """
     if sum(cell is not None for cell in cells) < 2 and cells not in header.rows:
         return []
-    named = zip(header.names, [*cells, *[None] * len(header.names)], strict=False)
-    same = " AND ".join(f"coalesce(trim({quoted(name)}), '') = {text_literal(cell or '')}" for name, cell in named)
-    found = connection.execute(f"SELECT rowid FROM staging WHERE {same} ORDER BY 1").fetchall()  # noqa: S608 - quoted
-    if not found:
-        return []
+    named = [*zip(header.names, [*cells, *[None] * len(header.names)], strict=False)]
+    same, found = "true", list[tuple[int]]()
+    for some in batches(named):  # a row that differs in the first columns needs no look at thousands of others
+        same += "".join(f" AND coalesce(trim({quoted(name)}), '') = {text_literal(cell or '')}" for name, cell in some)
+        found = connection.execute(f"SELECT rowid FROM staging WHERE {same} ORDER BY 1").fetchall()  # noqa: S608 - quoted
+        if not found:
+            return []
     # Not deleted at once: a deleted row is still converted with its column, which may hold numbers.
     emptied = ", ".join(f"{quoted(name)} = NULL" for name in header.names)
     first, count = found[0][0], len(found)

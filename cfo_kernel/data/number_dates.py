@@ -3,12 +3,12 @@
 Runs in the ingest worker, on the table `staging`, after the types of text columns are inferred.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import duckdb
 
 from cfo_kernel import column_names
-from cfo_kernel.data.column_blocks import batches
+from cfo_kernel.data.column_blocks import by_type, figures
 from cfo_kernel.data.date_formats import DAYS, serial_day
 from cfo_kernel.data.decisions import Decision, DecisionKind
 from cfo_kernel.data.vocabulary import DATE_ENDINGS, DATE_NAMES, JAPANESE_DATES, VAGUE_DATE_NAMES, listed
@@ -29,19 +29,24 @@ def says_date(name: str) -> bool:
 def read_numbers_as_dates(connection: duckdb.DuckDBPyConnection, table: str) -> list[Decision]:
     """Changes the types of the table's columns of dates in place. Returns decisions."""
     described = connection.execute(f"DESCRIBE {table}").fetchall()
-    numbers = [name for name, kind, *_ in described if kind.split("(")[0] in ("BIGINT", "DOUBLE", "DECIMAL")]
-    named = [name for name in numbers if says_date(name) or _may_be_date(name)]
-    return [decision for name in _in_range(connection, table, named) for decision in _read(connection, table, name)]
+    numbers = [(name, kind) for name, kind, *_ in described if kind.split("(")[0] in ("BIGINT", "DOUBLE", "DECIMAL")]
+    named = [(name, kind) for name, kind in numbers if says_date(name) or _may_be_date(name)]
+    if not named:
+        return []
+    found = _in_range(connection, table, named)
+    return [decision for name, _ in named if name in found for decision in _read(connection, table, name)]
 
 
-def _in_range(connection: duckdb.DuckDBPyConnection, table: str, names: Sequence[str]) -> Iterator[str]:
+def _in_range(connection: duckdb.DuckDBPyConnection, table: str, described: Sequence[tuple[str, str]]) -> set[str]:
     """The columns in which all numbers are between the first and the last day, in one of the two notations."""
-    for some in batches(names):
-        ends = ", ".join(f"[min({column}), max({column})]" for column in map(quoted, some))
-        [found] = connection.execute(f"SELECT {ends} FROM {table}").fetchall()  # noqa: S608 - quoted
-        for name, (least, most) in zip(some, found, strict=True):
+    found: set[str] = set()
+    [(rows,)] = connection.execute(f"SELECT count(*) FROM {table}").fetchall()  # noqa: S608 - a name of ours
+    for names in by_type(described).values():
+        ends = figures(connection, names, lambda column: (f"min({column})", f"max({column})"), table, rows=rows)
+        for name, (least, most) in zip(names, ends, strict=True):
             if least is not None and any(low <= least and most <= high for low, high in (DAYS, _COMPACT)):
-                yield name
+                found.add(name)
+    return found
 
 
 def _is_certain(name: str) -> bool:

@@ -89,9 +89,14 @@ ANY = "|".join(f"({form(mark)})" for form in (amount, percentage, sided) for mar
 """A figure in any notation."""
 
 
+NO_DIGITS = r"[a-zA-ZÀ-ɏА-яё]+\.?|[^0-9.,]"
+"""What stands beside the digits and marks of a figure."""
+SIDE_BEHIND = rf"({_SIDE}|[sdhc])$"
+
+
 def digits(value: str, mark: Mark) -> str:
     """SQL for the digits of the figure `value`, with a point before the decimals."""
-    bare = rf"regexp_replace({value}, '[a-zA-ZÀ-ɏА-яё]+\.?|[^0-9.,]', '', 'g')"
+    bare = f"regexp_replace({value}, '{NO_DIGITS}', '', 'g')"
     return f"replace({bare}, ',', '')" if mark == "." else f"replace(replace({bare}, '.', ''), ',', '.')"
 
 
@@ -103,4 +108,4 @@ def sign(value: str, *, has_sides: bool = False) -> str:
 
 def without_side(value: str) -> str:
     """SQL for the figure `value` without the word or letter for its side."""
-    return f"regexp_replace({value}, '({_SIDE}|[sdhc])$', '', 'i')"
+    return f"regexp_replace({value}, '{SIDE_BEHIND}', '', 'i')"

@@ -3,20 +3,20 @@
 Runs in the ingest worker, on the table `staging`.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import duckdb
 
 from cfo_kernel.data import staging_formats
-from cfo_kernel.data.column_blocks import batches
+from cfo_kernel.data.column_blocks import FEW_ROWS, batches, by_type, figures, stacked
 from cfo_kernel.data.tables import Column, Kind
 from cfo_kernel.sql_text import quoted
 
 _MAX_VALUES = 1000
 _LARGE = 200_000  # rows
-_SMALL = (
-    2_000  # rows; DuckDB plans a list in a tenth of the time that it needs for DISTINCT, which counts in wide tables
-)
+_MANY = 10  # columns
+_EXACT = "count(DISTINCT {0})"
 _ESTIMATE = "least(approx_count_distinct({0}), count({0}) - 1)"  # as far as is known, the values are not unique
 _KEY_TYPES = ("VARCHAR", "BIGINT", "DATE")
 _MAX_LENGTH = 200
@@ -27,22 +27,14 @@ def profile_table(connection: duckdb.DuckDBPyConnection) -> tuple[int, tuple[Col
     """The row count of `staging`, and its columns."""
     described = [(name, kind) for name, kind, *_ in connection.execute("DESCRIBE staging").fetchall()]
     [(rows,)] = connection.execute("SELECT count(*) FROM staging").fetchall()
-    exact = _counted_exactly(connection, described) if rows > _LARGE else {name for name, _ in described}
-    count = "count(DISTINCT {})" if rows > _SMALL else "coalesce(list_unique(list({})), 0)"
-    figures: list[Any] = []
-    for some in batches(described):  # many columns in one query, so that the table is read few times
-        aggregates = [
-            aggregate
-            for name, _ in some
-            for aggregate in _aggregates(quoted(name), count if name in exact else _ESTIMATE)
-        ]
-        [found] = connection.execute(f"SELECT {', '.join(aggregates)} FROM staging").fetchall()  # noqa: S608 - quoted
-        figures += found
+    figures = _figures(connection, described, rows)
     formats = staging_formats.number_formats(connection)
+    texts = [name for name, kind in described if kind == "VARCHAR"]
+    of_all = _all_values(connection, texts) if rows <= FEW_ROWS and len(texts) > _MANY else {}
     columns: list[Column] = []
     listed = 0
     for i, (name, kind) in enumerate(described):
-        filled, distinct, low, high = figures[4 * i : 4 * i + 4]
+        filled, distinct, low, high = figures[name]
         column = Column(
             name=name,
             type=kind,
@@ -53,11 +45,28 @@ def profile_table(connection: duckdb.DuckDBPyConnection) -> tuple[int, tuple[Col
             format=formats[i],
         )
         if column.kind is Kind.TEXT and distinct <= _MAX_VALUES and listed <= _MAX_LISTED:
-            values = _values(connection, quoted(name))
+            values = of_all[name] if name in of_all else _values(connection, quoted(name))
             listed += sum(map(len, values or ()))
             column = column.model_copy(update={"values": values})
         columns.append(column)
     return rows, tuple(columns)
+
+
+def _figures(
+    connection: duckdb.DuckDBPyConnection, described: list[tuple[str, str]], rows: int
+) -> dict[str, tuple[Any, ...]]:
+    """How many values and different values each column has, the least and the greatest."""
+    found: dict[str, tuple[Any, ...]] = {}
+    if rows <= FEW_ROWS:
+        for names in by_type(described).values():
+            some = figures(connection, names, lambda column: _aggregates(column, _EXACT), rows=rows)
+            found |= zip(names, some, strict=True)
+        return found
+    names = [name for name, _ in described]
+    exact = _counted_exactly(connection, described) if rows > _LARGE else names
+    counts = {quoted(name): _EXACT for name in exact}
+    some = figures(connection, names, lambda column: _aggregates(column, counts.get(column, _ESTIMATE)), rows=rows)
+    return dict(zip(names, some, strict=True))
 
 
 def _counted_exactly(connection: duckdb.DuckDBPyConnection, described: list[tuple[str, str]]) -> set[str]:
@@ -87,3 +96,18 @@ def _values(connection: duckdb.DuckDBPyConnection, column: str) -> dict[str, int
     sql = f"SELECT {column}, count(*) FROM staging WHERE {column} IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1"  # noqa: S608 - quoted
     values = dict(connection.execute(sql).fetchall())
     return values if all(len(v) <= _MAX_LENGTH for v in values) else None
+
+
+def _all_values(connection: duckdb.DuckDBPyConnection, names: Sequence[str]) -> dict[str, dict[str, int] | None]:
+    """The same for many columns of a small table."""
+    found: dict[str, dict[str, int] | None] = {name: {} for name in names}
+    cells = f"SELECT i, v, count(*) FROM {stacked(names)} WHERE v IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 3 DESC, 2"  # noqa: S608
+    rows: list[tuple[int, str, int]] = connection.execute(cells).fetchall()
+    for i, value, count in rows:
+        name = names[i]
+        values = found[name]
+        if values is not None:
+            values[value] = count
+        if len(value) > _MAX_LENGTH:
+            found[name] = None
+    return found

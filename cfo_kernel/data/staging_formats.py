@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-from cfo_kernel.data.column_blocks import batches
+from cfo_kernel.data.column_blocks import FEW_ROWS, by_type, figures
 from cfo_kernel.executors import stored_formats
 from cfo_kernel.number_formats import MOST_DECIMALS, ColumnValues, Known, NumberFormat, is_number, number_format
 from cfo_kernel.sql_text import quoted
@@ -53,12 +53,17 @@ def number_formats(connection: duckdb.DuckDBPyConnection, file: Path | None = No
 
 def _values(connection: duckdb.DuckDBPyConnection, kinds: Mapping[str, str]) -> dict[str, ColumnValues]:
     """Statistics on the values of these columns."""
-    row: list[Any] = []
-    for some in batches(list(kinds.items())):
-        wanted = ", ".join(part for name, kind in some for part in _aggregates(quoted(name), kind))
-        [found] = connection.execute(f"SELECT {wanted} FROM staging").fetchall()  # noqa: S608 - quoted
-        row += found
-    return {name: ColumnValues(*(v or 0 for v in row[5 * i : 5 * i + 5])) for i, name in enumerate(kinds)}
+    [(rows,)] = connection.execute("SELECT count(*) FROM staging").fetchall()
+    found: dict[str, tuple[Any, ...]] = {}
+    if rows <= FEW_ROWS:
+        for kind, names in by_type(list(kinds.items())).items():
+            some = figures(connection, names, lambda column, kind=kind: _aggregates(column, kind), rows=rows)
+            found |= zip(names, some, strict=True)
+    else:
+        types = {quoted(name): kind for name, kind in kinds.items()}
+        some = figures(connection, list(kinds), lambda column: _aggregates(column, types[column]), rows=rows)
+        found |= zip(kinds, some, strict=True)
+    return {name: ColumnValues(*(v or 0 for v in row)) for name, row in found.items()}
 
 
 def _aggregates(column: str, kind: str) -> list[str]:

@@ -6,7 +6,7 @@ names of one. Spreadsheets need `="00123"` or an apostrophe before a code to kee
 
 import duckdb
 
-from cfo_kernel.data.column_blocks import batches
+from cfo_kernel.data.column_blocks import figures
 from cfo_kernel.data.decisions import MAX_ROWS, Decision, DecisionKind
 from cfo_kernel.data.number_grammar import SPACES
 from cfo_kernel.data.source_rows import SourceRows
@@ -19,20 +19,20 @@ def clean_text(connection: duckdb.DuckDBPyConnection, rows: SourceRows, table: s
     """Changes the cells in place. Returns decisions."""
     decisions: list[Decision] = []
     described = connection.execute(f"DESCRIBE {table}").fetchall()
-    for names in batches([name for name, kind, *_ in described if kind == "VARCHAR"]):
-        wanted = ", ".join(f"count(*) FILTER ({_is(condition, name)})" for name in names for condition in _CONDITIONS)
-        [found] = connection.execute(f"SELECT {wanted} FROM {table}").fetchall()  # noqa: S608 - quoted
-        for i, name in enumerate(names):
-            spaced, protected = found[2 * i : 2 * i + 2]
-            if spaced:
-                decisions.append(_decision(connection, rows, table, name, spaced, 0))
-                _update(
-                    connection, table, name, f"nullif(trim({quoted(name)}, '{SPACES}'), '')", _is(_CONDITIONS[0], name)
-                )
-            if protected:
-                decisions.append(_decision(connection, rows, table, name, protected, 1))
-                bare = f"regexp_replace({quoted(name)}, {text_literal(f'^({_PROTECTED})$')}, '\\2\\3')"
-                _update(connection, table, name, bare, _is(_CONDITIONS[1], name))
+    names = [name for name, kind, *_ in described if kind == "VARCHAR"]
+    if not names:
+        return []
+    [(count,)] = connection.execute(f"SELECT count(*) FROM {table}").fetchall()  # noqa: S608 - a name of ours
+    found = figures(connection, names, _counts, table, rows=count)
+    for name, (spaced, protected) in zip(names, found, strict=True):
+        column = quoted(name)
+        if spaced:
+            decisions.append(_decision(connection, rows, table, name, spaced, 0))
+            _update(connection, table, name, f"nullif(trim({column}, '{SPACES}'), '')", _is(_CONDITIONS[0], column))
+        if protected:
+            decisions.append(_decision(connection, rows, table, name, protected, 1))
+            bare = f"regexp_replace({column}, {text_literal(f'^({_PROTECTED})$')}, '\\2\\3')"
+            _update(connection, table, name, bare, _is(_CONDITIONS[1], column))
     return decisions
 
 
@@ -46,8 +46,12 @@ _TEXTS = (
 )
 
 
-def _is(condition: str, name: str) -> str:
-    return condition.format(quoted(name), text_literal(_PROTECTED))
+def _counts(column: str) -> list[str]:
+    return [f"count(*) FILTER ({_is(condition, column)})" for condition in _CONDITIONS]
+
+
+def _is(condition: str, column: str) -> str:
+    return condition.format(column, text_literal(_PROTECTED))
 
 
 def _update(connection: duckdb.DuckDBPyConnection, table: str, name: str, value: str, where: str) -> None:
@@ -57,7 +61,7 @@ def _update(connection: duckdb.DuckDBPyConnection, table: str, name: str, value:
 def _decision(
     connection: duckdb.DuckDBPyConnection, rows: SourceRows, table: str, name: str, count: int, which: int
 ) -> Decision:
-    where = _is(_CONDITIONS[which], name)
+    where = _is(_CONDITIONS[which], quoted(name))
     found = connection.execute(f"SELECT rowid FROM {table} WHERE {where} ORDER BY 1 LIMIT {MAX_ROWS}").fetchall()  # noqa: S608
     cells = "1 cell" if count == 1 else f"{count:,} cells"
     kind = DecisionKind.CODES if which else DecisionKind.FORMAT

@@ -8,10 +8,11 @@ from typing import Any
 import duckdb
 
 from cfo_kernel.data import exact_types
-from cfo_kernel.data.column_blocks import batches
+from cfo_kernel.data.column_blocks import FEW_ROWS, batches, figures
 from cfo_kernel.data.decisions import MAX_ROWS, Decision
 from cfo_kernel.data.number_grammar import PADDED_DASH, SPACES
 from cfo_kernel.data.read_limits import MAX_CELL
+from cfo_kernel.data.type_changes import TypeChanges
 from cfo_kernel.data.vocabulary import EMPTY_WORDS
 from cfo_kernel.sql_text import quoted, text_literal
 
@@ -26,7 +27,7 @@ _EMPTY = f"[{SPACES}]*({EMPTY_WORDS})?[{SPACES}]*"
 
 @dataclass(frozen=True)
 class TextColumn:
-    """A column of strings of `table`, which is `staging` or a block of it.
+    """A column of strings.
 
     `sample` has some of its cells: if one of them rules out a pattern, no query is needed. Nor is it needed for a
     pattern that all cells match if the sample has all of them (`is_whole`).
@@ -34,11 +35,10 @@ class TextColumn:
     `filled` cells have a value, `empty` ones hold only spaces or a placeholder such as `-` or `n/a`, and `zeros` are
     dashes that stand for zero. `spaced` cells have outer spaces, and `protected` ones begin with an apostrophe that
     keeps a spreadsheet from reading a signed figure as a formula. `odd` are cells that are read as empty besides.
-    `types` are the types to which the column has been converted.
+    `types` are the types to which the column is converted, at the latest with the other `changes` of its table.
     """
 
-    connection: duckdb.DuckDBPyConnection
-    table: str
+    changes: TypeChanges
     name: str
     sample: list[str]
     is_whole: bool = False
@@ -49,6 +49,16 @@ class TextColumn:
     protected: int = 0
     odd: tuple[str, ...] = ()
     types: list[str] = field(default_factory=list[str])
+
+    @property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """The database."""
+        return self.changes.connection
+
+    @property
+    def table(self) -> str:
+        """The table of the column: `staging` or a block of it."""
+        return self.changes.table
 
     @property
     def trimmed(self) -> str:
@@ -117,30 +127,42 @@ class TextColumn:
         return exact_types.float_column(self.connection, self.table, self.name, value)
 
     def retype(self, kind: str, value: str) -> None:
-        """Converts the column to the type, with the SQL `value` for its cells."""
+        """Converts the column to the type, with the SQL `value` for its cells, together with others of the table."""
         self.types.append(kind)
-        cast = f"CAST({value} AS {kind})"
-        self.connection.execute(f"ALTER TABLE {self.table} ALTER {quoted(self.name)} TYPE {kind} USING {cast}")
+        self.changes.add(self.name, kind, value)
 
 
-def text_columns(connection: duckdb.DuckDBPyConnection, table: str) -> Iterator[TextColumn]:
+def text_columns(changes: TypeChanges) -> Iterator[TextColumn]:
     """The text columns that may be figures or dates: not empty, and without a cell that is too long for either."""
+    connection, table = changes.connection, changes.table
     described = connection.execute(f"DESCRIBE {table}").fetchall()
-    for names in batches([name for name, kind, *_ in described if kind == "VARCHAR"]):
-        # Nearly all cells of most columns are short and clean, so the costly tests are made only for the others.
-        wanted = ", ".join(
-            f"max(length({column})), count({column}), count(*) FILTER (NOT regexp_full_match({column}, '{_CLEAN}'))"
-            for column in map(quoted, names)
-        )
-        [(rows, *found)] = connection.execute(f"SELECT count(*), {wanted} FROM {table}").fetchall()  # noqa: S608 - quoted
+    [(rows,)] = connection.execute(f"SELECT count(*) FROM {table}").fetchall()  # noqa: S608 - a name of ours
+    texts = [name for name, kind, *_ in described if kind == "VARCHAR"]
+    for names in batches(texts) if rows > FEW_ROWS else [texts]:
+        facts = figures(connection, names, _facts, table, rows=rows)
         heads = _heads(connection, table, names)
-        for i, name in enumerate(names):
-            length, cells, unclean = found[3 * i : 3 * i + 3]
-            if 0 < (length or 0) <= MAX_CELL and _may_have_a_type(heads[i]):
-                column = TextColumn(connection, table, name, [], filled=cells)
-                column = _sampled(_examined(column) if unclean else column, heads[i], rows)
-                if column.sample:
-                    yield column
+        found = {
+            name: (filled, unclean, head)
+            for name, (length, filled, unclean), head in zip(names, facts, heads, strict=True)
+            if 0 < (length or 0) <= MAX_CELL and _may_have_a_type(head)
+        }
+        # Nearly all cells of most columns are short and clean, so the costly tests are made only for the others.
+        unclean = [name for name, (_, count, _) in found.items() if count]
+        more = dict(zip(unclean, figures(connection, unclean, _more_facts, table, rows=rows), strict=True))
+        for name, (filled, _, head) in found.items():
+            empty, zeros, spaced, protected = more.get(name, (0, 0, 0, 0))
+            column = TextColumn(
+                changes, name, [], filled=filled - empty + zeros, empty=empty, zeros=zeros, spaced=spaced,
+                protected=protected,
+            )  # fmt: skip
+            column = _sampled(column, head, rows)
+            if column.sample:
+                yield column
+
+
+def _facts(cell: str) -> list[str]:
+    """The length of the longest cell, and how many have a text, and how many are not clean."""
+    return [f"max(length({cell}))", f"count({cell})", f"count(*) FILTER (NOT regexp_full_match({cell}, '{_CLEAN}'))"]
 
 
 def _heads(connection: duckdb.DuckDBPyConnection, table: str, names: Sequence[str]) -> list[set[str]]:
@@ -156,9 +178,8 @@ def _may_have_a_type(raw: set[str]) -> bool:
     return 2 * sum(_LIKELY.match(value) is not None for value in values) >= len(values) - 1
 
 
-def _examined(column: TextColumn) -> TextColumn:
-    """The column with its facts."""
-    cell = quoted(column.name)
+def _more_facts(cell: str) -> list[str]:
+    """How many cells are empty or zero, how many are zero, have outer spaces, and are protected."""
     short = f"NOT regexp_full_match({cell}, '{_CLEAN}') AND length({cell}) < 40 AND"
     conditions = (
         f"{short} ({_is_empty(cell)} OR {_is_zero(cell)})",
@@ -166,10 +187,7 @@ def _examined(column: TextColumn) -> TextColumn:
         f"regexp_matches({cell}, '^[{SPACES}]|[{SPACES}]$')",
         _is_protected(f"ltrim({cell})"),
     )
-    wanted = ", ".join(f"count(*) FILTER ({condition})" for condition in conditions)
-    [(empty, zeros, spaced, protected)] = column.connection.execute(f"SELECT {wanted} FROM {column.table}").fetchall()  # noqa: S608 - quoted
-    filled = column.filled - empty + zeros
-    return replace(column, filled=filled, empty=empty, zeros=zeros, spaced=spaced, protected=protected)
+    return [f"count(*) FILTER ({condition})" for condition in conditions]
 
 
 def _sampled(column: TextColumn, raw: set[str], rows: int) -> TextColumn:

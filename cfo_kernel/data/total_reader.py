@@ -12,7 +12,8 @@ import duckdb
 
 from cfo_kernel import column_names
 from cfo_kernel.data import total_cells, total_labels
-from cfo_kernel.data.column_blocks import batches
+from cfo_kernel.data.column_blocks import batches, by_type
+from cfo_kernel.data.column_blocks import figures as column_figures
 from cfo_kernel.data.tables import Column, Kind
 from cfo_kernel.data.total_cells import Figures
 from cfo_kernel.data.total_grid import Grid, Row
@@ -43,7 +44,7 @@ def read_grid(connection: duckdb.DuckDBPyConnection, labels: Mapping[int, str] =
     keys = [c for c in columns if c.name not in names and c.kind in (Kind.TEXT, Kind.TIME, Kind.NUMBER)]
     if count > _SMALL:
         return _compressed(connection, keys, figures, count, labels)
-    return _whole(connection, keys, figures, labels, columns[0].name)
+    return _whole(connection, keys, figures, count, labels, columns[0].name)
 
 
 def _has_codes(connection: duckdb.DuckDBPyConnection, column: Column) -> bool:
@@ -67,9 +68,9 @@ def _scale(column: Column) -> int:
     return _DOUBLE_SCALE if column.type in ("DOUBLE", "FLOAT") else column.scale
 
 
-def _exact(column: Column) -> str:
+def _exact(column: Column, name: str | None = None) -> str:
     """SQL for the figures of a column as decimals. Doubles that are too large for them are left out."""
-    name = quoted(column.name)
+    name = name or quoted(column.name)
     value = f"CAST({name} AS DECIMAL(38, {_scale(column)}))"
     return f"CASE WHEN abs({name}) < 1e15 THEN {value} END" if column.type in ("DOUBLE", "FLOAT") else value
 
@@ -83,15 +84,12 @@ def _whole(
     connection: duckdb.DuckDBPyConnection,
     keys: Sequence[Column],
     figures: Sequence[Column],
+    count: int,
     labels: Mapping[int, str],
     leftmost: str,
 ) -> Grid | None:
     """All rows of a small table. Figures among the cells of text columns are figures too."""
-    wanted = [quoted(c.name) for c in keys] + [f"CAST({_exact(c)} AS VARCHAR)" for c in figures]
-    cells: list[Sequence[Any]] = []
-    for some in batches(wanted):
-        rows = connection.execute(f"SELECT {', '.join(some)} FROM staging ORDER BY rowid").fetchall()  # noqa: S608 - quoted
-        cells += zip(*rows, strict=True)
+    cells = _cells(connection, keys, count) + _cells(connection, figures, count, are_figures=True)
     read = [
         total_cells.figures_among(found) if c.kind is Kind.TEXT else None for c, found in zip(keys, cells, strict=False)
     ]
@@ -117,6 +115,20 @@ def _whole(
         [_USUAL * len(ids) <= sum(cell is not None for cell in column) for column in names],
         has_dates=any(c.kind is Kind.TIME for c in keys),
     )
+
+
+def _cells(
+    connection: duckdb.DuckDBPyConnection, columns: Sequence[Column], count: int, *, are_figures: bool = False
+) -> list[Sequence[Any]]:
+    """The cells of each column of a small table with `count` rows."""
+    found: dict[str, Sequence[Any]] = {}
+    by_name = {c.name: c for c in columns}
+    for names in by_type([(c.name, c.type) for c in columns]).values():
+        one = by_name[names[0]]
+        value = f"CAST({_exact(one, 'v')} AS VARCHAR)" if are_figures else "v"
+        cells = column_figures(connection, names, lambda _, value=value: [f"list({value} ORDER BY r)"], rows=count)
+        found |= {name: some for name, (some,) in zip(names, cells, strict=True)}
+    return [found[c.name] for c in columns]
 
 
 def _compressed(

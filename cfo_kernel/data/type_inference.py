@@ -19,15 +19,19 @@ from cfo_kernel.data.decisions import Decision, DecisionKind
 from cfo_kernel.data.number_grammar import Mark
 from cfo_kernel.data.source_rows import SourceRows
 from cfo_kernel.data.text_column import TextColumn, text_columns
+from cfo_kernel.data.type_changes import TypeChanges
 
 
 def infer_types(
     connection: duckdb.DuckDBPyConnection, rows: SourceRows, tables: Sequence[str] = ("staging",)
 ) -> list[Decision]:
     """Changes the types of the text columns of the tables in place, and returns decisions on how they were read."""
-    columns = [column for table in tables for column in text_columns(connection, table)]
+    changes = [TypeChanges(connection, table) for table in tables]
+    columns = [column for some in changes for column in text_columns(some)]
     decisions, dates = _read_columns(columns, rows)
     decisions += date_formats.read_all(dates, rows)
+    for some in changes:
+        some.apply()
     for table in tables:
         decisions += number_dates.read_numbers_as_dates(connection, table)
         decisions += text_cells.clean_text(connection, rows, table)
@@ -41,14 +45,17 @@ def infer_again(
 
     Totals have proven that those of `figures` hold figures, so words in them are read as empty.
     """
-    columns = [column for column in text_columns(connection, "staging") if column.name in names]
+    changes = TypeChanges(connection, "staging")
+    columns = [column for column in text_columns(changes) if column.name in names]
     proven = [odd_cells.without_words(column) for column in columns if column.name in figures]
     decisions: list[Decision] = []
     for column in proven:
         found, _ = _read(column, (".", ","), rows)
         decisions += found or []
     more, dates = _read_columns([column for column in columns if column.is_text()], rows)
-    return decisions + more + date_formats.read_all(dates, rows)
+    decisions += more + date_formats.read_all(dates, rows)
+    changes.apply()
+    return decisions
 
 
 def _read_columns(columns: Sequence[TextColumn], rows: SourceRows) -> tuple[list[Decision], list[Dates]]:
