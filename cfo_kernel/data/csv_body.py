@@ -16,6 +16,7 @@ from cfo_kernel.errors import UnreadableFile
 from cfo_kernel.sql_text import text_literal
 
 _CHUNK = 1 << 20
+_MOST_PARALLEL = 2_000  # columns; each thread reserves memory for 2,048 cells of each
 MAX_LINE = 32 << 20
 """The number of characters in the longest line that is read."""
 
@@ -100,7 +101,7 @@ def _read_csv(connection: duckdb.DuckDBPyConnection, body: Path, dialect: Dialec
     columns = ", ".join(f"{text_literal(name)}: 'VARCHAR'" for name in names)
     connection.execute(
         f"""CREATE TABLE staging AS FROM read_csv(?, auto_detect = false, header = false, columns = {{{columns}}},
-            delim = ?, quote = ?, escape = ?, max_line_size = {MAX_LINE})""",
+            delim = ?, quote = ?, escape = ?, max_line_size = {MAX_LINE}, parallel = {len(names) <= _MOST_PARALLEL})""",
         [str(body), dialect.delimiter, dialect.quote, dialect.quote],
     )
 

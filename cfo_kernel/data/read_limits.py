@@ -4,7 +4,7 @@ from cfo_kernel.errors import FileTooLarge
 
 MEMORY = 4 << 30
 """Bytes of address space for the reading process: DuckDB's limit of 2 GB, and as much again for a workbook's cells."""
-MAX_COLUMNS = 16_384
+MAX_COLUMNS = 10_000
 MAX_SHEETS = 1_000
 MAX_CELLS = 32 << 20
 """The cells in all sheets of a workbook, including the empty cells between them: a million rows with 32 columns."""

@@ -31,7 +31,7 @@ _MEMORY = "2GB"
 def connect(scratch: Path) -> duckdb.DuckDBPyConnection:
     """An empty in-memory database that spills to the folder `scratch` if it runs out of memory."""
     spill = min(MAX_UNPACKED, shutil.disk_usage(scratch).free // 2)
-    places = {"default_block_size": "16384", "temp_directory": str(scratch / "spill"), "max_temp_directory_size": f"{spill}B"}
+    places = {"temp_directory": str(scratch / "spill"), "max_temp_directory_size": f"{spill}B"}
     return duckdb.connect(config=duckdb_config(_MEMORY) | places)
 
 

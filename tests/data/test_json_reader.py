@@ -106,7 +106,7 @@ REFUSED: dict[str, tuple[str, type[FileProblem], str]] = {
     "cut.ndjson": ('{"a": 1}\n{"a"', UnreadableFile, "not valid JSON at line 2"),
     "repeated.json": ('{"a": 1, "a": 2}', UnreadableFile, "the key a occurs twice"),
     "deep.json": ("[" * 100_000, UnreadableFile, "nested too deeply"),
-    "wide.json": (json.dumps([{f"k{i}": 1} for i in range(2001)]), FileTooLarge, "has 2,001 columns"),
+    "wide.json": (json.dumps([{f"k{i}": 1} for i in range(10_001)]), FileTooLarge, "has 10,001 columns"),
     "tables.json": (json.dumps({f"t{i}": [{"a": 1}] for i in range(1001)}), FileTooLarge, "has 1,001 tables"),
     "repeated_half.json": (
         r'{"\ud800": 1, "\ud801": 1}',
