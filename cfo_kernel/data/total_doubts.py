@@ -10,7 +10,7 @@ from itertools import takewhile
 
 from cfo_kernel.data.total_certainty import has_name, is_common
 from cfo_kernel.data.total_grid import Grid
-from cfo_kernel.data.total_labels import Label
+from cfo_kernel.data.total_labels import Label, is_subtotal
 from cfo_kernel.data.total_proofs import Proof, rounding
 
 _NEARLY = 0.05
@@ -26,7 +26,9 @@ def doubtful_totals(grid: Grid, proofs: Mapping[int, Proof]) -> list[int]:
         return [at for at in unproven if grid.rows[at].strength is Label.BARE and not has_name(grid.rows[at])]
     ends = {*labelled, *proofs}
     counted = {part for proof in proofs.values() if proof.is_sure for part in proof.parts}
-    return [at for at in unproven if at not in counted and _is_in_doubt(grid, at, places, ends)]
+    # A subtotal of damaged rows may be proven as a part of the grand total, and counts these rows twice all the same.
+    subtotals = {at for at in unproven if is_subtotal(grid.rows[at].label)}
+    return [at for at in unproven if at in subtotals or (at not in counted and _is_in_doubt(grid, at, places, ends))]
 
 
 def _is_in_doubt(grid: Grid, at: int, places: Sequence[int], ends: set[int]) -> bool:
