@@ -1,5 +1,6 @@
 """File formats that can be ingested, and the check that a file's content matches the format in its name."""
 
+import codecs
 import hashlib
 import re
 import zipfile
@@ -73,6 +74,7 @@ FORMATS = {
 """The formats by the suffix of a file's name."""
 SUFFIXES = tuple(FORMATS)
 _ZIP, _PARQUET, _COMPOUND = b"PK\x03\x04", b"PAR1", compound_file.SIGNATURE[:4]
+_WIDE_TEXT = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # the first also begins UTF-32
 _GZIP, _ARCHIVE_STARTS = b"\x1f\x8b", (_ZIP, b"PK\x05\x06")  # the second is an empty archive's
 _SIGNATURES = {
     _ZIP: "a ZIP archive or workbook",
@@ -121,7 +123,8 @@ def content_of(path: Path) -> Content:
         head = _head(path)
         if head.startswith(_ZIP):
             return Content.OFFICE_OPEN_XML
-        if head and not head.startswith(tuple(_SIGNATURES)) and not head.startswith(_COMPOUND) and b"\0" not in head:
+        is_text = head.startswith(_WIDE_TEXT) or b"\0" not in head
+        if head and is_text and not head.startswith((*_SIGNATURES, _COMPOUND)):
             return Content.TEXT
     return content
 

@@ -61,8 +61,8 @@ DIGIT_NAMES = listed(
 """Words that say that the digits in a column are names, even without leading zeros."""
 
 EMPTY_WORDS = (
-    r"-+|–+|—+|n[./]?a\.?|n\.? ?[am]\.|nm|nan|null|nil|none|\.+|…|\?+|\\n|k\. ?a\.|n\.? ?[vd]\.|n/[dvb]|s\. ?o\.|nd|"
-    r"[(\[<](null|blank|none|empty|leer|vide|n/a|vacio|nil)[)\]>]|not available|not applicable|"
+    r"-+|–+|—+|n[./]?a\.?|n\.? ?[am]\.|nm|nan|nat|null|nil|none|\.+|…|\?+|\\n|k\. ?a\.|n\.? ?[vd]\.|n/[dvb]|s\. ?o\.|"
+    r"nd|[(\[<](null|blank|none|empty|leer|vide|n/?a|vacio|nil)[)\]>]|not available|not applicable|"
     r"nicht verfügbar|keine angabe|non disponible|no disponible|"
     r"#¡?([a-zà-ÿ]+[!?]|n/a|na|nv|n/d|i/t|(div|diw|del)/0[!]?|[a-zà-ÿ]+\.?/[a-zà-ÿ0]+[!?])|#+"
 )

@@ -136,6 +136,8 @@ def test_times_above_a_day_and_formulas_without_a_value(ingest: Ingest) -> None:
 def test_a_file_named_xls_is_read_as_what_it_is(ingest: Ingest) -> None:
     [text] = ingest("export.xls", "Konto\tBetrag\n00400\t1.234,50\n00500\t-2,00\n")
     assert text.rows == [("00400", Decimal("1234.50")), ("00500", Decimal("-2.00"))]
+    [wide] = ingest("wide.xls", "Konto\tBetrag\n00400\t1.234,50\n00500\t-2,00\n".encode("utf-16"))
+    assert wide.rows == text.rows
     [new] = ingest("new.xls", hostile_files.book(hostile_files.sheet()))
     assert new.rows == [(1, 2)]
 
