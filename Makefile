@@ -9,7 +9,7 @@ TYPES = ../../$(BIN)/python wire_schema.py | $(NODE) node wire_types.mjs
 # Tests start many processes. Each would compile its modules again where this variable keeps Python from storing them.
 export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
-.PHONY: help workbench demo lab test questions check types bundles docs hooks pythons screens containers picture chaos chaos-all stress bench format lock clean
+.PHONY: help workbench demo lab test questions files check types bundles docs hooks pythons screens containers picture chaos chaos-all stress bench format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /make \1|/' | column -t -s '|'
@@ -32,6 +32,9 @@ test: check ## check, then all tests but those of `chaos`, `screens` and `contai
 
 questions: .venv/.dev ## ask the offline analyst every question of its set; `make test` asks a sample, the same for the same commit
 	$(BIN)/pytest -m slow tests/questions
+
+files: .venv/.dev ## read every varied file, and thousands of reports with faults of every class; `make test` reads a sample
+	$(BIN)/pytest -n 2 -m slow tests/data
 
 pythons: .venv/.dev ## run tests on each supported Python of this machine (TESTS=tests for all of them)
 	.ci/pythons $(TESTS)

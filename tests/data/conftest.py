@@ -58,7 +58,8 @@ class Ingested:
 Ingest = Callable[..., list[Ingested]]
 
 
-def _ingest(path: Path, folder: Path) -> list[Ingested]:
+def read_file(path: Path, folder: Path) -> list[Ingested]:
+    """Ingests a file in this process. `folder` is created for its tables."""
     return [
         Ingested(
             Table(
@@ -84,7 +85,7 @@ def ingest(tmp_path: Path) -> Ingest:
         path = tmp_path / file
         if isinstance(file, str):
             path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return _ingest(path, tmp_path / ".cache" / path.name)
+        return read_file(path, tmp_path / ".cache" / path.name)
 
     return run
 
@@ -118,7 +119,7 @@ def opened(folder: Path, files: dict[str, str] | None = None) -> Company:
     for name, content in files.items():
         path = folder / f"{name}.csv"
         path.write_text(content)
-        made += _ingest(path, folder / name)
+        made += read_file(path, folder / name)
     sql_worker = SqlWorker()
     sql_worker.open({one.table.name: str(one.file) for one in made})
     return Company(Tables(one.table for one in made), sql_worker)

@@ -1,0 +1,53 @@
+"""Known tables, written with faults of every class at once, are read as what they were, up to what decisions name.
+
+`make test` reads the same few reports each time, and `make files` thousands of others.
+"""
+
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, note, settings
+from hypothesis import strategies as st
+
+from tests.data.conftest import read_file
+from tests.data.faulty_reports import FAULTS, make_report
+from tests.data.known_tables import differences
+
+FAULTS_OF_A_REPORT = st.fixed_dictionaries(
+    {}, optional={kind: st.sampled_from(sorted(faults)) for kind, faults in FAULTS.items()}
+).filter(lambda faults: not ("shifts" in faults and faults.get("totals") == "unlabelled"))
+"""A total without a label that does not add up, because a row above it lost a cell, looks like any other row."""
+
+
+def check(seed: int, faults: dict[str, str]) -> None:
+    report, suffix, content = make_report(seed, faults)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"report.{suffix}"
+        path.write_bytes(content)
+        read = read_file(path, path.parent / "cache")
+        note(f"{content[:1000]!r}")
+        [table] = read
+        note("\n".join(table.notes))
+        silent, _ = differences(report.known, table)
+    assert not silent
+
+
+@settings(max_examples=15, derandomize=True, database=None, deadline=None)
+@given(st.integers(0, 1 << 32), FAULTS_OF_A_REPORT)
+def test_a_few_reports_with_faults_of_every_class(seed: int, faults: dict[str, str]) -> None:
+    check(seed, faults)
+
+
+@pytest.mark.slow
+@settings(max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.integers(0, 1 << 32), FAULTS_OF_A_REPORT)
+def test_many_reports_with_faults_of_every_class(seed: int, faults: dict[str, str]) -> None:
+    check(seed, faults)
+
+
+@pytest.mark.parametrize(("kind", "fault"), [(kind, fault) for kind, faults in FAULTS.items() for fault in faults])
+@pytest.mark.slow
+def test_each_fault_alone(kind: str, fault: str) -> None:
+    for seed in range(5):
+        check(seed, {kind: fault})
