@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cfo_kernel.data import legacy_encodings
 from cfo_kernel.data.decisions import MAX_ROWS, Decision, DecisionKind
+from cfo_kernel.data.legacy_encodings import Encoding
 from cfo_kernel.errors import UnreadableFile
 
 _CHUNK = 1 << 20
@@ -33,7 +35,6 @@ _BAD_PER_GOOD = 4  # if there are more bad bytes for each character that is UTF-
 _NUL = re.compile("\0")
 _ESCAPED = re.compile("[\udc80-\udcff]")
 _CP1252 = {0xDC00 + byte: bytes([byte]).decode("cp1252", errors="replace") for byte in range(128, 256)}
-_JAPANESE = re.compile(rb"[\x81-\x9f\xe0-\xea][\x40-\x7e\x80-\xfc]")
 _STROKES, _CROSSINGS = "-=_─═", "+|: "
 _EXPORT = "Export it again as CSV."
 
@@ -73,13 +74,20 @@ def decoded(path: Path, scratch: Path) -> Text:
     _check_nuls(path, content.nuls, "NUL bytes")
     if not content.bad:
         return _copied(path, "utf-8-sig", scratch, str) if content.nuls or content.marks else Text(path)
-    is_japanese = _is_japanese(sample)
-    if content.wide * _BAD_PER_GOOD >= content.bad and not is_japanese:
+    found = legacy_encodings.encoding_of(path)
+    is_other = found.codec != "cp1252" and found.is_proven and content.bad > content.wide
+    if content.wide * _BAD_PER_GOOD >= content.bad and not is_other:
         copy = _copied(path, "utf-8-sig", scratch, lambda text: text.translate(_CP1252))
         return Text(copy.path, copy.encoding, [_mixed(content), *copy.decisions])
-    encoding, name = ("cp932", "Shift JIS") if is_japanese else ("cp1252", "Windows-1252")
-    copy = _copied(path, encoding, scratch, str)
-    return Text(copy.path, copy.encoding, [_format(f"The file is not UTF-8; it was read as {name}."), *copy.decisions])
+    copy = _copied(path, found.codec, scratch, str)
+    return Text(copy.path, copy.encoding, [_legacy(found), *copy.decisions])
+
+
+def _legacy(found: Encoding) -> Decision:
+    text = f"The file is not UTF-8; it was read as {found.name}."
+    if not found.is_proven:
+        text += " Its letters do not prove that. Check a name with accents, or export the file as UTF-8."
+    return Decision(kind=DecisionKind.FORMAT, text=text, needs_check=not found.is_proven)
 
 
 def is_rule(line: str) -> bool:
@@ -199,12 +207,3 @@ def _mixed(content: _Content) -> Decision:
     row = f"row {content.bad_lines[0]:,}" + (", …" if content.bad > 1 else "")
     text = f"The file is UTF-8, but {bytes_} read as Windows-1252 ({row})."
     return Decision(kind=DecisionKind.FORMAT, text=text, rows=tuple(content.bad_lines), count=content.bad)
-
-
-def _is_japanese(sample: bytes) -> bool:
-    """Whether most bytes above ASCII are pairs with a first byte that is rare in Western text."""
-    high = sum(byte > 127 for byte in sample)
-    pairs = _JAPANESE.findall(sample)
-    common = sum(pair[0] < 0xA0 for pair in pairs)  # kana and most kanji
-    covered = sum(1 + (pair[1] > 127) for pair in pairs)
-    return 5 * common >= 4 * len(pairs) and len(pairs) > 1 and 10 * covered >= 9 * high
