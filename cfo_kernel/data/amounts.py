@@ -129,7 +129,7 @@ def _percentages(column: TextColumn, rows: SourceRows) -> Decision:
     count = column.figure(f"count(*) FILTER ({where})")
     found = rows.of(column.rowids(where))
     cells = "1 cell is a percentage" if count == 1 else f"{count:,} cells are percentages"
-    text = f"{column.name}: {cells} among other figures, and the numbers were read as they are written (5% as 5)."
+    text = f"{column.name}: {cells} among other figures; the numbers were read as written (5% as 5)."
     return Decision(kind=DecisionKind.PERCENT, text=text, column=column.name, rows=found, count=count, needs_check=True)
 
 

@@ -38,7 +38,7 @@ def unpack(path: Path, folder: Path) -> Path:
             with archive.open(entry) as file:
                 made = _write(path.name, entry.filename, file, folder)
             if made.stat().st_size != entry.file_size:
-                raise UnreadableFile(f"{path.name} is damaged: its file has another size than it says. {_UNPACK}")
+                raise UnreadableFile(f"{path.name} is damaged: the file in it does not have the stated size. {_UNPACK}")
             return made
     except (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError, NotImplementedError) as error:
         raise UnreadableFile(f"{path.name} is damaged or incomplete, and cannot be unpacked. Pack it again.") from error
@@ -49,7 +49,7 @@ def _only_file(name: str, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     entries = [entry for entry in archive.infolist() if not entry.is_dir() and not _is_by_system(entry.filename)]
     names = {entry.filename for entry in entries}
     if "[Content_Types].xml" in names or "mimetype" in names:
-        raise UnreadableFile(f"{name} is an office document. Rename it to its own suffix, such as .xlsx.")
+        raise UnreadableFile(f"{name} is an office document, not an archive. Give it its usual suffix, such as .xlsx.")
     if not entries:
         raise EmptyFile(f"{name} contains no file. Pack it again.")
     if len(entries) > 1:
@@ -92,11 +92,11 @@ def _chunks(source: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
 
 
 def _checked_name(archive: str, name: str) -> str:
-    """The last part of the name. Refuses a name that leads out of the archive, and a file that is no data file."""
+    """The last part of the name. Refuses a path that points outside the archive, and a file that is not a data file."""
     parts = name.replace("\\", "/").split("/")
     shown = _shown(name)
     if ".." in parts or not parts[0] or ":" in parts[0]:
-        raise UnreadableFile(f"{archive} contains a file whose name leads out of the archive: {shown}. {_UNPACK}")
+        raise UnreadableFile(f"{archive} contains a file whose path points outside the archive: {shown}. {_UNPACK}")
     try:
         last = safe_name(parts[-1])
     except InvalidName as error:
@@ -105,8 +105,8 @@ def _checked_name(archive: str, name: str) -> str:
         raise UnreadableFile(f"{archive} contains another archive: {shown}. {_UNPACK}")
     known = file_formats.FORMATS.get(Path(last).suffix.lower())
     if known is None or known.content in (Content.ARCHIVE, Content.DOCUMENT):
-        advice = "Name the file with its suffix before it is packed, such as ledger.csv"
-        raise UnreadableFile(f"{archive} contains {shown}, and its name does not say that it is a table. {advice}.")
+        advice = "Give the file the suffix of its format, such as ledger.csv, and pack it again"
+        raise UnreadableFile(f"{archive} contains {shown}, whose name does not show that it is a table. {advice}.")
     return last
 
 

@@ -81,7 +81,7 @@ def _find_header(rows: list[Row], width: int) -> headers.Header | None:
     if alone is None or sum(cell is not None for cell in rows[last]) < 2:
         return header
     count = last - first + 1
-    text = f"The header stands in {count} rows, from which the names were joined."
+    text = f"The header spans {count} rows, from which the names were joined."
     return replace(
         alone,
         first_row=alone.first_row + count - 1,
@@ -143,7 +143,7 @@ def _with_all_names(
         surplus = len(cells) - width
         if cells.count(None) != surplus:
             return _replaced(rows, top, cells), max(width, len(cells)), []
-        text = "The header has an empty cell too many, which was left out"
+        text = "The header has an extra empty cell, which was left out"
         return _replaced(rows, top, [cell for cell in cells if cell]), width, [_at(record, text)]
     if len(cells) == width - 1 and width > 2 and None not in cells:
         return _with_gap(records, rows, width, dialect, top)
@@ -160,7 +160,7 @@ def _otherwise_separated(
     for delimiter in _OTHER_DELIMITERS.replace(dialect.delimiter, ""):
         cells = Dialect(delimiter).rough_cells(records[first].text)
         if len(cells) == width and all(re.search(r"[^\W\d_]", cell) for cell in cells):
-            text = "The header has another separator than the rows, and was read with it"
+            text = "The header uses a different separator from the rows, and was read with it"
             return _replaced(rows, first, list(cells)), width, [_at(records[first], text)]
     return rows, width, None
 
@@ -175,7 +175,7 @@ def _with_gap(
     """The rows with a header that has one name too few: the place without a name is where names and types fit best."""
     cells, record = [cell or "" for cell in rows[top]], records[top]
     if (parted := _parted(record.text, dialect)) and len(parted) == width:
-        text = "The header lacks a separator beside a quotation mark, where it was divided"
+        text = "The header lacks a separator next to a quotation mark, and was split there"
         return _replaced(rows, top, list(parted)), width, [_at(record, text)]
     below = [r.cells for r in records[top + 1 :] if r.cells is not None and len(r.cells) == width]
     shapes = column_shapes(below, width)

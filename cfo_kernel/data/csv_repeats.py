@@ -35,7 +35,7 @@ def empty_repeated_headers(
         connection.execute(f"UPDATE staging SET {emptied} WHERE rowid >= {first}")  # noqa: S608 - quoted
         again = "1 more time" if count == 1 else f"{count:,} more times"
         where = rows.of([first])
-        text = f"The same rows stand {again} below a repeated header (row {where[0]:,}), and were left out. Check them."
+        text = f"The same rows occur {again} below a repeated header (row {where[0]:,}), and were left out. Check them."
         return [Decision(kind=DecisionKind.LAYOUT, text=text, rows=where, count=count, needs_check=True)]
     connection.execute(f"UPDATE staging SET {emptied} WHERE {same}")  # noqa: S608 - quoted
     repeated = "1 row that repeats the header was" if count == 1 else f"{count:,} rows that repeat the header were"

@@ -112,7 +112,7 @@ class Dates:
             return []
         order = "month first" if month_first else "day first"
         if is_proven:
-            text = f"{name}: dates such as {example} were read {order}, like the other dates of the file."
+            text = f"{name}: dates such as {example} were read {order}, like other dates in the file."
             return [Decision(kind=DecisionKind.DATES, text=text, column=name)]
         doubt = "the file does not show whether the day or the month comes first. Check one of them."
         text = f"{name}: dates such as {example} were read {order}; {doubt}"
@@ -176,7 +176,7 @@ def _serials(dates: Dates, rows: SourceRows) -> list[Decision]:
     where = f"regexp_full_match({column.value}, '{SERIAL}')"
     count = column.figure(f"count(*) FILTER ({where})")
     cells, verb = ("1 cell", "was") if count == 1 else (f"{count:,} cells", "were")
-    how = f"{verb} read as the serial number of a day in spreadsheets (such as {numbers[0]})"
+    how = f"{verb} read as a date number of a spreadsheet (such as {numbers[0]})"
     return [
         Decision(
             kind=DecisionKind.DATES,

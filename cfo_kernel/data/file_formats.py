@@ -154,12 +154,12 @@ def check_content(path: Path) -> None:
     match content:
         case Content.OLD_WORKBOOK:
             if found != compound_file.WORKBOOK:
-                problem = found or "its content is something else"
+                problem = found or "its content has a different format"
                 raise UnreadableFile(f"{path.name} is not a workbook ({problem}). {_SAVE_AGAIN}")
         case Content.OFFICE_OPEN_XML | Content.BINARY_WORKBOOK | Content.OPEN_DOCUMENT:
             # Other bytes before the archive may be those of another format, which the parser would then read.
             if not head.startswith(_ZIP):
-                problem = found or "its content is something else"
+                problem = found or "its content has a different format"
                 raise UnreadableFile(f"{path.name} is not a workbook ({problem}). {_SAVE_AGAIN}")
             if not zipfile.is_zipfile(path):
                 raise UnreadableFile(f"{path.name} is damaged or incomplete. Copy it again, or save it again as .xlsx.")
@@ -168,11 +168,11 @@ def check_content(path: Path) -> None:
                 raise UnreadableFile(f"{path.name} is not a Parquet file. {_SAVE_AGAIN}")
         case Content.ARCHIVE:
             if not head.startswith(_GZIP if path.suffix.lower() == ".gz" else _ARCHIVE_STARTS):
-                problem = found or "its content is something else"
+                problem = found or "its content has a different format"
                 raise UnreadableFile(f"{path.name} is not an archive ({problem}). Pack the file again.")
         case Content.DOCUMENT:
             if (starts := FORMATS[path.suffix.lower()].starts) and not head.startswith(starts):
-                raise UnreadableFile(f"{path.name} is damaged, or something else than its name says. {_SAVE_AGAIN}")
+                raise UnreadableFile(f"{path.name} is damaged, or not in the format that its name indicates. {_SAVE_AGAIN}")
         case Content.JSON:
             if found:
                 raise UnreadableFile(f"{path.name} is {found}, not JSON. {_SAVE_AGAIN}")

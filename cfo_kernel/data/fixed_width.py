@@ -104,7 +104,7 @@ def as_delimited(text: Text, widths: FixedWidths, scratch: Path) -> Text:
                 odd += [number] if len(odd) < MAX_ROWS else []
             writer.writerow(cells if cells is not None else [line.strip()])
     said = Decision(
-        kind=DecisionKind.FORMAT, text="The columns are aligned by spaces, and were read by their positions."
+        kind=DecisionKind.FORMAT, text="The columns are aligned with spaces, and were read by their positions."
     )
     return Text(path, "utf-8", [*text.decisions, said, *([_odd(odd, count)] if count else [])])
 

@@ -193,7 +193,7 @@ class _Loader(yaml.SafeLoader):
         try:
             return self.get_single_node()
         except (ValueError, LookupError, OverflowError) as error:
-            problem = "a number or a character does not exist"
+            problem = "this is not a valid number or character"
             raise yaml.MarkedYAMLError(None, None, problem, self.get_mark()) from error  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType] - untyped
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:

@@ -107,7 +107,7 @@ def _decisions(rows: Sequence[Sequence[Any]], found: HeaderRows, names: list[str
     if titles:
         decisions.append(_decision(f"Rows above the header were skipped: {titles[:200]}."))
     if len(found.names) > 1:
-        decisions.append(_decision(f"The names of the columns were joined from {len(found.names)} rows."))
+        decisions.append(_decision(f"The column names were joined from {len(found.names)} rows."))
     for i in found.units:
         cells = [
             (names[column], _cell_name(cell))

@@ -140,11 +140,11 @@ def _table(name: str, records: json_shapes.Records, decisions: list[Decision]) -
     found = list(decisions)
     if records.beside:
         left_out = ", ".join(records.beside[:_LISTED])[:300]
-        found.append(_layout(f"Values beside the records were left out: {left_out}."))
+        found.append(_layout(f"Values outside the records were left out: {left_out}."))
     names = headers.column_names(["_".join(path) for path in columns.values])
     if nested := [n for n, path in zip(names, columns.values, strict=True) if len(path) > 1]:
         shown = ", ".join(nested[:_LISTED])[:300]
-        found.append(_layout(f"Objects inside records became columns of their own: {shown}.", count=len(nested)))
+        found.append(_layout(f"Objects inside records became separate columns: {shown}.", count=len(nested)))
     arrays: dict[str, pa.Array[Any]] = {}
     for column, values in zip(names, columns.values.values(), strict=True):
         arrays[column], more = _column(column, values)
@@ -168,7 +168,7 @@ def _column(name: str, values: list[Any]) -> tuple["pa.Array[Any]", list[Decisio
         count = sum(isinstance(v, NotFinite) for v in values)
         values = [None if isinstance(v, NotFinite) else v for v in values]
         kinds.remove(NotFinite)
-        text = f"{name}: {count:,} {'value is' if count == 1 else 'values are'} no finite number, read as empty."
+        text = f"{name}: {count:,} {'value was' if count == 1 else 'values were'} infinite or not a number, and read as empty."
         decisions.append(Decision(kind=DecisionKind.EMPTY_CELLS, text=text, column=name, count=count))
     if kinds == {bool}:
         return pa.array(values, pa.bool_()), decisions
@@ -176,10 +176,10 @@ def _column(name: str, values: list[Any]) -> tuple["pa.Array[Any]", list[Decisio
         return numbers, decisions
     if kinds & {list, dict}:
         count = sum(isinstance(v, list | dict) for v in values)
-        decisions.append(_layout(f"{name}: lists were kept as text in JSON.", name, count))
+        decisions.append(_layout(f"{name}: lists were kept as JSON text.", name, count))
     elif Number in kinds and len(kinds) > 1:
         count = sum(isinstance(v, Number) for v in values)
-        text = f"{name}: {count} of {sum(v is not None for v in values)} values are numbers, the rest text."
+        text = f"{name}: {count} of {sum(v is not None for v in values)} values are numbers; the rest are text."
         decisions.append(Decision(kind=DecisionKind.NUMBERS, text=text, column=name))
     return pa.array([_cell(v) for v in values], pa.string()), decisions
 

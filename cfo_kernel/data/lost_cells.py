@@ -69,17 +69,17 @@ class LostCells:
         """Decisions about the lost cells of a column."""
         found: list[Decision] = []
         if count := self.errors.counts[column]:
-            cells = "1 cell has an error" if count == 1 else f"{count:,} cells have errors"
-            text = f"{name}: {cells} (such as {self.example[:20]}), read as empty. Correct the workbook."
+            cells, verb = ("1 cell has an error", "was") if count == 1 else (f"{count:,} cells have errors", "were")
+            text = f"{name}: {cells} (such as {self.example[:20]}) and {verb} read as empty. Correct the workbook."
             found.append(_empty(name, self.errors, column, text, needs_check=True))
         if count := self.uncalculated.counts[column]:
             cells = "1 formula was" if count == 1 else f"{count:,} formulas were"
             kept = "The column is kept as text, because its sums would be incomplete."
-            text = f"{name}: {cells} never calculated, read as empty. {kept} {_SAVE}"
+            text = f"{name}: {cells} never calculated, and read as empty. {kept} {_SAVE}"
             found.append(_empty(name, self.uncalculated, column, text, needs_check=True))
         if count := self.totals.counts[column]:
             cells = "1 total was" if count == 1 else f"{count:,} totals were"
-            text = f"{name}: {cells} never calculated, read as empty."
+            text = f"{name}: {cells} never calculated, and read as empty."
             found.append(_empty(name, self.totals, column, text))
         return found
 

@@ -56,6 +56,6 @@ def move_in_staging(connection: duckdb.DuckDBPyConnection, header: Header, sourc
 def _decisions(rows: Sequence[int], count: int, header: Header) -> list[Decision]:
     if not count:
         return []
-    headings = "1 heading that stands" if count == 1 else f"{count:,} headings that stand"
-    text = f"{headings} among figures {'was' if count == 1 else 'were'} moved to the column {header.names[0]}."
+    headings = "1 heading" if count == 1 else f"{count:,} headings"
+    text = f"{headings} in a column of figures {'was' if count == 1 else 'were'} moved to the column {header.names[0]}."
     return [Decision(kind=DecisionKind.LAYOUT, text=text, rows=tuple(rows), count=count)]

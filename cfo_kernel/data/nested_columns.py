@@ -68,9 +68,9 @@ def _decisions(columns: dict[str, _PlainColumn]) -> list[Decision]:
     lists = [name for name, column in columns.items() if column.source == "list"]
     decisions: list[Decision] = []
     if fields:
-        text = f"Structs became columns of their own: {', '.join(fields[:_LISTED])[:300]}."
+        text = f"Structs became separate columns: {', '.join(fields[:_LISTED])[:300]}."
         decisions.append(Decision(kind=DecisionKind.LAYOUT, text=text, count=len(fields)))
     for name in lists:
-        text = f"{name}: lists were kept as text in JSON."
+        text = f"{name}: lists were kept as JSON text."
         decisions.append(Decision(kind=DecisionKind.LAYOUT, text=text, column=name))
     return decisions

@@ -76,7 +76,7 @@ def _read(connection: duckdb.DuckDBPyConnection, table: str, name: str) -> list[
         value, kind, how = day, "DATE", "as year, month and day"
     elif count and serials == count and is_named and _is_certain(name):
         value, kind = serial_day(f"CAST({column} AS DOUBLE)"), "DATE" if whole == count else "TIMESTAMP"
-        how = "as the serial numbers of days in spreadsheets"
+        how = "as date numbers of a spreadsheet"
     else:
         return []
     connection.execute(f"ALTER TABLE {table} ALTER {column} TYPE {kind} USING CAST({value} AS {kind})")

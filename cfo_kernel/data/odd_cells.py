@@ -101,9 +101,9 @@ def _why_text(name: str, cells: list[str], rows: tuple[int, ...], count: int) ->
         return f"it has {name}s in different notations, {reason} each other ({shown})"
     numbers = ", ".join(f"{row:,}" for row in rows[:_SHOWN]) + (", …" if count > _SHOWN else "")
     return (
-        f"1 cell is no {name} ({shown}; row {numbers})"
+        f"1 cell is not a {name} ({shown}; row {numbers})"
         if count == 1
-        else (f"{count:,} cells are no {name}s ({shown}; rows {numbers})")
+        else (f"{count:,} cells are not {name}s ({shown}; rows {numbers})")
     )
 
 
@@ -114,7 +114,7 @@ def decision(column: TextColumn, rows: SourceRows) -> list[Decision]:
     empty_marks.remember_labels(column)
     where = f"{column.trimmed} IN ({', '.join(map(text_literal, column.odd))})"
     count = column.figure(f"count(*) FILTER ({where})")
-    found = _empty(column, count, list(column.odd), rows.of(column.rowids(where)), "that are no figures or dates")
+    found = _empty(column, count, list(column.odd), rows.of(column.rowids(where)), "that are neither figures nor dates")
     return [found.model_copy(update={"needs_check": not all(map(date_formats.is_sentinel, column.odd))})]
 
 
@@ -133,7 +133,7 @@ def placeholders(column: TextColumn, rows: SourceRows) -> list[Decision]:
 def _empty(column: TextColumn, count: int, texts: list[str], rows: tuple[int, ...], kind: str) -> Decision:
     cells, verb = ("1 cell", "was") if count == 1 else (f"{count:,} cells", "were")
     kind = f" {kind}" if kind else ""
-    kind = kind.replace("that are no figures or dates", "that is no figure or date") if count == 1 else kind
+    kind = kind.replace("that are neither figures nor dates", "that is neither a figure nor a date") if count == 1 else kind
     shown = ", ".join(texts[:_SHOWN]) + (", …" if len(texts) > _SHOWN else "")
     numbers = ", ".join(f"{row:,}" for row in rows[:_SHOWN]) + (", …" if count > _SHOWN else "")
     where = f"row {numbers}" if count == 1 else f"rows {numbers}"

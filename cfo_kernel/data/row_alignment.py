@@ -27,8 +27,8 @@ _GROUPED = re.compile(r"[-+(]?[$€£¥]? ?[-+]?\d{1,3}(,\d{3})+(\.\d+)?\)?")
 class Fault(StrEnum):
     """What is wrong with a row."""
 
-    EXTRA = "an empty cell too many"
-    MISSING = "a cell too few"
+    EXTRA = "an extra empty cell"
+    MISSING = "a missing cell"
     JOINED = "two cells without a separator between them"
     UNQUOTED = "a separator inside a cell"
     STRAY_QUOTE = "a stray quotation mark"

@@ -38,7 +38,7 @@ def add_sections(connection: duckdb.DuckDBPyConnection) -> list[Decision]:
     connection.execute(f"ALTER TABLE staging ADD COLUMN {quoted(name)} VARCHAR")
     rows = [[section, rowid] for (rowid, _, _), section in zip(lines, found, strict=True) if section]
     connection.executemany(f"UPDATE staging SET {quoted(name)} = ? WHERE rowid = ?", rows)  # noqa: S608 - quoted
-    text = f"Labels such as {repeated} stand below several headings. The column {name} has the heading of each row."
+    text = f"Labels such as {repeated} occur below several headings. The column {name} has the heading of each row."
     return [Decision(kind=DecisionKind.LAYOUT, text=text, column=name)]
 
 

@@ -22,8 +22,8 @@ def read_column(name: str, values: list[Any], mask: str | None) -> tuple["pa.Arr
     decisions: list[Decision] = []
     if infinite := sum(isinstance(v, float) and not isfinite(v) for v in values):
         values = [None if isinstance(v, float) and not isfinite(v) else v for v in values]
-        cells = "1 cell contains" if infinite == 1 else f"{infinite:,} cells contain"
-        text = f"{name}: {cells} no finite number, read as empty."
+        cells = "1 cell was" if infinite == 1 else f"{infinite:,} cells were"
+        text = f"{name}: {cells} infinite or not a number, and read as empty."
         decisions.append(Decision(kind=DecisionKind.EMPTY_CELLS, text=text, column=name, count=infinite))
     if rounded := sum(isinstance(v, int | float) and abs(v) >= _EXACT for v in values):
         text = f"{name}: {_rounded(rounded)}"

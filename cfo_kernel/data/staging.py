@@ -46,7 +46,7 @@ def load(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> tu
             clean = _load_clean(connection, path, scratch)
             return clean or load_text(connection, csv_reader.open_table(path, scratch), scratch)
         case _:
-            raise UnsupportedFile(f"{path.name} is not a file of one table. Send CSV or Parquet.")
+            raise UnsupportedFile(f"{path.name} may contain several tables. Send CSV or Parquet.")
 
 
 def _load_clean(

@@ -18,8 +18,8 @@ from cfo_kernel.sql_text import text_literal
 
 _SHOWN = 3
 _PERCENTAGES = {
-    "percent": "the figures are fractions and shown as percentages (0.05 as 5%)",
-    "points": "the figures are in percent and stay as they are written (5 is 5%)",
+    "percent": "the figures are fractions, and are shown as percentages (0.05 as 5%)",
+    "points": "the figures are in percent, and were kept as written (5 means 5%)",
 }
 _MAX_DECISIONS = 1000
 _MAX_NOTES, _MAX_NOTE = 100, 500  # a note may quote a cell of any length
@@ -59,7 +59,7 @@ def _is_settled(decision: Decision, orders: Mapping[str, Sequence[str]]) -> bool
 def _period(found: tuple[str, Sequence[str]]) -> Decision:
     name, order = found
     shown = ", ".join(order[:_SHOWN]) + (", …" if len(order) > _SHOWN else "")
-    text = f"{name}: the cells are fiscal periods. They stay text, and are sorted in the order of time ({shown})."
+    text = f"{name}: the cells are fiscal periods. They stay text, and are sorted chronologically ({shown})."
     return Decision(kind=DecisionKind.DATES, text=text, column=name)
 
 

@@ -102,7 +102,7 @@ def note(proposal: ProposedUnion) -> str:
     files = proposal.files
     written = f"union: {{{proposal.name}: [{', '.join(files[:_SHOWN])}{', ...' if len(files) > _SHOWN else ''}]}}"
     problem = f"{_listed(files)} may be parts of one table, but {proposal.why_not}"
-    return f"{problem}. To put them together, write in datasets.yaml: {written}"
+    return f"{problem}. To combine them, add this to datasets.yaml: {written}"
 
 
 def _is_meant(part: Part, members: Sequence[str]) -> bool:
@@ -134,11 +134,11 @@ def _problem(name: str, members: Sequence[Part], parts: Sequence[Part], settings
     if differences := list(_differences(members)):
         return " ".join(difference.text for difference in differences)
     if not name:
-        return "their names say only the period"
+        return "their names contain only the period"
     if any((found := series_name(part.stem)) and NUMBER in found.kinds for part in members):
         return "a number does not say whether they are parts or versions"
     if names & settings.described:
-        return "datasets.yaml describes them as tables of their own"
+        return "datasets.yaml describes them as separate tables"
     if key := _key_of_others(members, parts):
         return f"other tables refer to their key {key}"
     return None
@@ -212,7 +212,7 @@ def wrong_members(
 def described(union: Union) -> list[Decision]:
     """The decisions about a union: its parts, how they differ, and the decisions about each part."""
     rows = [f"{part.file} ({part.table.row_count:,} {_rows(part.table)})" for part in union.parts]
-    text = f"The rows of {len(rows)} files were put together: {_listed(rows)}. Each row names its file in source_file."
+    text = f"The rows of {len(rows)} files were combined: {_listed(rows)}. The column source_file names the file of each row."
     decisions = [Decision(kind=DecisionKind.LAYOUT, text=text, count=len(rows)), *union.decisions]
     for part in union.parts:
         for decision in part.table.decisions:

@@ -1,7 +1,7 @@
-"""Recognizes texts that programs exchange and that are no tables: bank statements, messages, settings, dumps.
+"""Recognizes text files that are not tables: bank statements, messages between programs, settings, dumps.
 
-Their lines are records with tags or positions, so a reader of delimited text would make a table of them that means
-nothing. A file is recognized by its first lines, because such files are often named .txt or .csv.
+Their lines are tagged or fixed-width records, which would make a meaningless table if they were read as delimited text.
+A file is recognized by its first lines, because such files are often named .txt or .csv.
 """
 
 import codecs
@@ -19,9 +19,9 @@ Test = Callable[[str], bool]
 
 @dataclass(frozen=True)
 class TaggedText:
-    """A form of text that is no table: what it is, what to export instead, and how it is recognized.
+    """A text format that is not a table: what it is, what to export instead, and how it is recognized.
 
-    `fits` tests the beginning of a text, without comments in front.
+    `fits` tests the beginning of a text, from which leading comments were removed.
     """
 
     what: str
@@ -30,19 +30,19 @@ class TaggedText:
     suffixes: tuple[str, ...] = ()
 
     def problem(self, file: str) -> str:
-        """What is wrong with a file of this form, and what to do."""
+        """The error message for a file in this format, with what to send instead."""
         return f"{file} is {self.what}, not a table. {self.advice}, and send that file."
 
 
 def form_of_content(head: bytes) -> TaggedText | None:
-    """The form of the text that begins with these bytes, or None if it may be a table."""
+    """The format of the text that begins with these bytes, or None if the text may be a table."""
     encoding = next((known for mark, known in _MARKS.items() if head.startswith(mark)), "latin-1")
     text = _without_comments(head.decode(encoding, errors="replace"))
     return next((form for form in _FORMS if form.fits(text)), None)
 
 
 def form_of_suffix(suffix: str) -> TaggedText | None:
-    """The form of files with this suffix, in lower case."""
+    """The format of files with this suffix, which is in lower case, or None."""
     return next((form for form in _FORMS if suffix in form.suffixes), None)
 
 
@@ -117,27 +117,27 @@ _HTML = ("html", "head", "body", "table")
 _MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16", codecs.BOM_UTF8: "utf-8-sig"}
 _SQL = r"(CREATE\s+TABLE|DROP\s+TABLE|INSERT\s+INTO)\s+[\w.\"`\[\] ]{1,99}\s*[;(v]"
 _FORMS = (
-    TaggedText("a bank statement in the format MT940 or MT942", _BANK, _is_swift, (".sta", ".mt940", ".940", ".942")),
-    TaggedText("a message of SWIFT", _BANK, _begins(r"\{1:[A-Z]\d\d[A-Z0-9]{12}"), (".fin", ".swi")),
-    TaggedText("a file of Quicken (QIF)", _BANK, _begins(r"!(type:|account\s|option:|clear:)"), (".qif",)),
-    TaggedText("a file of a bank in the format OFX", _BANK, _begins("OFXHEADER:"), (".ofx", ".qfx")),
-    TaggedText("a file of a bank in the format OFX", _BANK, _is_xml(r"^<[?]?OFX\b")),
-    TaggedText("a bank statement in the format CAMT", _BANK, _is_xml(r"\bcamt\.05\d\.")),
-    TaggedText("a file of payments in the format pain", _SENDER, _is_xml(r"\bpain\.00\d\.")),
+    TaggedText("an MT940 or MT942 bank statement", _BANK, _is_swift, (".sta", ".mt940", ".940", ".942")),
+    TaggedText("a SWIFT message", _BANK, _begins(r"\{1:[A-Z]\d\d[A-Z0-9]{12}"), (".fin", ".swi")),
+    TaggedText("a Quicken file (QIF)", _BANK, _begins(r"!(type:|account\s|option:|clear:)"), (".qif",)),
+    TaggedText("an OFX bank file", _BANK, _begins("OFXHEADER:"), (".ofx", ".qfx")),
+    TaggedText("an OFX bank file", _BANK, _is_xml(r"^<[?]?OFX\b")),
+    TaggedText("a CAMT bank statement", _BANK, _is_xml(r"\bcamt\.05\d\.")),
+    TaggedText("a payment file (ISO 20022 pain)", _SENDER, _is_xml(r"\bpain\.00\d\.")),
     TaggedText("a spreadsheet saved as XML", _RESAVE, _is_xml("schemas-microsoft-com:office:spreadsheet")),
-    TaggedText("a report in the format XBRL", _TABLE, _is_xml(r"\bxbrl\b"), (".xbrl",)),
+    TaggedText("an XBRL report", _TABLE, _is_xml(r"\bxbrl\b"), (".xbrl",)),
     TaggedText("an XML file", _TABLE, _is_xml(""), (".xml",)),
-    TaggedText("a bank statement in the format BAI2", _BANK, _begins(r"01,[^\n]*/\s*02,[^\n]*/"), (".bai", ".bai2")),
-    TaggedText("a file of payments in the format NACHA", _SENDER, _has_records(94, "101 ", "[56789]"), (".ach",)),
-    TaggedText("a bank statement in the format CODA", _BANK, _has_records(128, "0000", r"[1-9]\d"), (".cod", ".coda")),
-    TaggedText("a bank statement in the format CFONB", _BANK, _has_records(120, r"01\d{5} {4}", r"0[1457]\d{5}")),
-    TaggedText("a bank statement in the format Norma 43", _BANK, _has_records(80, r"11\d{18}", "22|23|33|88")),
-    TaggedText("a message in the format EDIFACT", _SENDER, _begins(r"(UNA.{6}\s*)?UN[BH]\+"), (".edi", ".edifact")),
-    TaggedText("a message in the format X12", _SENDER, _begins(r"ISA([^A-Za-z0-9\s,;])..\1.{10}\1..\1"), (".x12",)),
-    TaggedText("a file of an accounting program in the format SIE", _BOOKS, _begins(r"#FLAGGA\s"), (".sie", ".si")),
+    TaggedText("a BAI2 bank statement", _BANK, _begins(r"01,[^\n]*/\s*02,[^\n]*/"), (".bai", ".bai2")),
+    TaggedText("a NACHA payment file", _SENDER, _has_records(94, "101 ", "[56789]"), (".ach",)),
+    TaggedText("a CODA bank statement", _BANK, _has_records(128, "0000", r"[1-9]\d"), (".cod", ".coda")),
+    TaggedText("a CFONB bank statement", _BANK, _has_records(120, r"01\d{5} {4}", r"0[1457]\d{5}")),
+    TaggedText("a Norma 43 bank statement", _BANK, _has_records(80, r"11\d{18}", "22|23|33|88")),
+    TaggedText("an EDIFACT message", _SENDER, _begins(r"(UNA.{6}\s*)?UN[BH]\+"), (".edi", ".edifact")),
+    TaggedText("an X12 message", _SENDER, _begins(r"ISA([^A-Za-z0-9\s,;])..\1.{10}\1..\1"), (".x12",)),
+    TaggedText("an SIE accounting file", _BOOKS, _begins(r"#FLAGGA\s"), (".sie", ".si")),
     TaggedText("a calendar or an address book", _TABLE, _begins(r"BEGIN:V(CARD|CALENDAR)\s"), (".ics", ".vcf")),
     TaggedText("a file of SQL statements", _TABLE, _begins(_SQL), (".sql",)),
-    TaggedText("a formatted text (RTF)", _TABLE, _begins(r"\{\\rtf"), (".rtf",)),
+    TaggedText("a formatted document (RTF)", _TABLE, _begins(r"\{\\rtf"), (".rtf",)),
     TaggedText("a PostScript file", _TABLE, _begins("%!PS"), (".ps", ".eps")),
-    TaggedText("a file of settings", _TABLE, _is_settings, (".ini", ".cfg", ".properties")),
+    TaggedText("a settings file", _TABLE, _is_settings, (".ini", ".cfg", ".properties")),
 )

@@ -41,7 +41,7 @@ _CONDITIONS = (
     "left({0}, 1) IN ('=', '''') AND regexp_full_match({0}, {1})",
 )
 _TEXTS = (
-    "outer spaces were removed from {}.",
+    "leading and trailing spaces were removed from {}.",
     'the marks around codes (="..." or an apostrophe) were removed from {}.',
 )
 

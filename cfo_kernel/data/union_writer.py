@@ -70,6 +70,6 @@ def _repeated(connection: duckdb.DuckDBPyConnection, file: str, period: str | No
         return []
     rows = "1 row occurs" if count == 1 else f"{count:,} different rows occur"
     text = (
-        f"{rows} in more than one of the files, and would count twice. Check that no file contains another one's rows."
+        f"{rows} in more than one of the files, and would count twice. Check that no file contains the rows of another."
     )
     return [Decision(kind=DecisionKind.ROWS, text=text, count=count, needs_check=True)]

@@ -86,7 +86,7 @@ def _check_format(archive: zipfile.ZipFile, name: str, content: Content) -> None
     parts = {entry.filename.lower().replace("\\", "/") for entry in archive.infolist()}
     found = {_FORMATS[part] for part in parts if part in _FORMATS}
     if found - {content} or (not found and content is not Content.OFFICE_OPEN_XML):
-        problem = f"{name} is a workbook in another format than its name says"
+        problem = f"{name} is a workbook, but not in the format that its name indicates"
         raise UnreadableFile(f"{problem}. Open it in a spreadsheet program and save it again as .xlsx.")
 
 
@@ -121,7 +121,7 @@ def _check_part(
         if entry.filename not in suspects.hidden and _HIDDEN.search(text):
             suspects.hidden.add(entry.filename)
         if b"<!DOCTYPE" in text:
-            raise _damaged(name, f"{_shown(entry)} defines a document type, as no spreadsheet program does")
+            raise _damaged(name, f"{_shown(entry)} defines a document type, which no spreadsheet program does")
         if not has_references:
             continue
         # Each counted element takes more than a byte, so a larger count cannot be true.
@@ -131,7 +131,7 @@ def _check_part(
         reach.add({ref.rstrip(_DIGITS) for ref in refs}, {ref.lstrip(_LETTERS) for ref in refs})
     if reach.bottom > _ROWS or reach.right > _COLUMNS:
         where = f"row {reach.bottom:,}" if reach.bottom > _ROWS else f"column {reach.right:,}"
-        raise _damaged(name, f"it has a cell in {where}, and a sheet ends at row {_ROWS:,} and column {_COLUMNS:,}")
+        raise _damaged(name, f"it has a cell in {where}, but a sheet ends at row {_ROWS:,} and column {_COLUMNS:,}")
     if reach.bottom * reach.right > MAX_CELLS:
         _check_filled(archive, entry, name)
 
@@ -176,7 +176,7 @@ def too_many_cells(name: str, height: int, width: int) -> FileTooLarge:
     """The error for a workbook or sheet whose cells are too many or too far apart."""
     problem = f"The cells of {name} are spread over {height:,} rows and {width:,} columns"
     limit = f"at most {MAX_CELLS:,} cells can be read, including the empty cells between them"
-    advice = "Delete cells that are far from the table (Ctrl+End leads to the last cell), or split the workbook."
+    advice = "Delete cells that are far from the table (Ctrl+End goes to the last cell), or split the workbook."
     return FileTooLarge(f"{problem}, and {limit}. {advice}")
 
 

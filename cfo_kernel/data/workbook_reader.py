@@ -88,7 +88,7 @@ def read_sheets(path: Path) -> Iterator[Sheet]:
     except CalamineError as error:
         if "Cell limit" in str(error):  # the parser's own, for a sheet whose cells are far apart
             raise FileTooLarge(
-                f"The cells of {path.name} are too many or too far apart. Split the workbook."
+                f"{path.name} has too many cells, or cells that are too far apart. Split the workbook."
             ) from error
         raise _damaged(path) from error
     except (ExpatError, KeyError, OSError, ValueError) as error:

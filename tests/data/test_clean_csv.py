@@ -93,7 +93,7 @@ DAMAGES: dict[str, Callable[[list[str]], list[str]]] = {
     "an empty line": lambda lines: [*lines[:60], "", *lines[60:]],
     "a short row": lambda lines: [*lines[:60], lines[60].rpartition(",")[0], *lines[61:]],
     "a long row": lambda lines: [*lines[:60], lines[60] + ",5", *lines[61:]],
-    "an empty cell too many": lambda lines: [*lines[:60], lines[60].rpartition(",")[0] + ",,", *lines[61:]],
+    "an extra empty cell": lambda lines: [*lines[:60], lines[60].rpartition(",")[0] + ",,", *lines[61:]],
     "the header again": lambda lines: [*lines[:60], lines[0], *lines[60:]],
     "a mark that is never closed": lambda lines: [*lines[:60], lines[60].replace(",", ',"', 1), *lines[61:]],
     "a row of nothing": lambda lines: [*lines[:60], "," * (len(PLAIN) - 1), *lines[60:]],

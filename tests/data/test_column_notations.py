@@ -195,10 +195,10 @@ def test_a_currency_column_follows_its_amounts() -> None:
 @pytest.mark.parametrize(
     ("name", "cells", "why", "rows"),
     [
-        ("Amount", ["1,200.50", "5,000.00 CR", "12.50-", "3.00"], "1 cell is no figure (5,000.00 CR; row 3)", (3,)),
+        ("Amount", ["1,200.50", "5,000.00 CR", "12.50-", "3.00"], "1 cell is not a figure (5,000.00 CR; row 3)", (3,)),
         ("Amount", ["1.200,50", "5,000.25", "3,10"], "it has figures in different notations", ()),
         ("Booked", ["2024-01-05", "31/31/2024", "2024-02-01"], "it has dates in different notations", ()),
-        ("Size", [*map(str, range(40)), "14x"], "1 cell is no figure (14x; row 42)", (42,)),
+        ("Size", [*map(str, range(40)), "14x"], "1 cell is not a figure (14x; row 42)", (42,)),
     ],
 )
 def test_a_column_that_stays_text_although_most_of_it_are_figures_says_why(

@@ -51,7 +51,7 @@ def test_the_same_rows_below_the_same_header_count_once(ingest: Ingest) -> None:
     [table] = ingest("report.csv", JANUARY * 3)
     assert table.table.row_count == 3
     assert table.notes == (
-        "The same rows stand 2 more times below a repeated header (row 5), and were left out. Check them.",
+        "The same rows occur 2 more times below a repeated header (row 5), and were left out. Check them.",
     )
 
 

@@ -604,4 +604,4 @@ async def test_documents_are_kept_and_listed_but_not_read(data: Path, cache: Ing
     }
     assert worker.ingested == []
     [problem] = [d.problem for d in (await cache.index()).datasets if d.problem]
-    assert problem.startswith("false.png is damaged, or something else than its name says.")
+    assert problem.startswith("false.png is damaged, or not in the format that its name indicates.")

@@ -43,7 +43,7 @@ def test_parquet_with_nested_and_odd_columns(ingest: Ingest, tmp_path: Path) -> 
     assert list(table.types) == ["s_a", "l", "m", "b", "t", "u", "f", "A", "a_2", "n", "i", "h"]
     assert table.types["i"] == table.types["h"] == "DOUBLE"
     assert (table.types["l"], table.column("l"), table.column("m")) == ("VARCHAR", ["[1,2]"], ['{"k":1}'])
-    assert table.notes[0] == "Structs became columns of their own: s_a."
+    assert table.notes[0] == "Structs became separate columns: s_a."
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def test_each_shape_becomes_a_table(ingest: Ingest, name: str) -> None:
 def test_lists_side_by_side_become_tables(ingest: Ingest) -> None:
     invoices, payments = ingest("export.json", '{"invoices": [{"a": 1}], "payments": [{"b": 2}], "version": 3}')
     assert (invoices.table.sheet, invoices.rows, payments.table.sheet) == ("invoices", [(1,)], "payments")
-    assert "Values beside the records were left out: version." in invoices.notes
+    assert "Values outside the records were left out: version." in invoices.notes
 
 
 def test_nested_records_become_columns(ingest: Ingest) -> None:
@@ -60,9 +60,9 @@ def test_nested_records_become_columns(ingest: Ingest) -> None:
     assert table.column("amount") == [Decimal("12.50"), Decimal("1234567890123456789.01")]
     assert table.column("lines") == ['[{"net": 1.10}, 2]', "[]"]
     assert [*table.notes] == [
-        "Objects inside records became columns of their own: customer_name, customer_address_zip.",
-        "lines: lists were kept as text in JSON.",
-        "rate: 1 value is no finite number, read as empty.",
+        "Objects inside records became separate columns: customer_name, customer_address_zip.",
+        "lines: lists were kept as JSON text.",
+        "rate: 1 value was infinite or not a number, and read as empty.",
     ]
 
 

@@ -31,17 +31,17 @@ def _notes(folder: Path, cells: list[str]) -> list[str]:
 @pytest.mark.parametrize(
     ("cells", "note"),
     [
-        (['<c t="e"><v>#REF!</v></c>'], "amount: 1 cell has an error (such as #REF!), read as empty."),
+        (['<c t="e"><v>#REF!</v></c>'], "amount: 1 cell has an error (such as #REF!) and was read as empty."),
         (
             ['<c t="e"><v>#N/A</v></c>', '<c t="e"><f>1/0</f><v>#DIV/0!</v></c>'],
-            "amount: 2 cells have errors (such as #N/A), read as empty.",
+            "amount: 2 cells have errors (such as #N/A) and were read as empty.",
         ),
-        (["<c><f>1+1</f></c>"], "amount: 1 formula was never calculated, read as empty."),
+        (["<c><f>1+1</f></c>"], "amount: 1 formula was never calculated, and read as empty."),
         (
             ["<c><f>1+1</f><v></v></c>", '<c><f t="shared" si="0"/></c>', "<c><f>A1</f><v/></c>"],
-            "amount: 3 formulas were never calculated, read as empty.",
+            "amount: 3 formulas were never calculated, and read as empty.",
         ),
-        (["<c><v>NaN</v></c>", "<c><v>1e999</v></c>"], "amount: 2 cells contain no finite number, read as empty."),
+        (["<c><v>NaN</v></c>", "<c><v>1e999</v></c>"], "amount: 2 cells were infinite or not a number, and read as empty."),
     ],
 )
 def test_lost_cells_are_counted_for_each_column(tmp_path: Path, cells: list[str], note: str) -> None:

@@ -60,4 +60,4 @@ def test_a_column_of_periods_stays_text(ingest: Ingest, tmp_path: Path, name: st
     [table] = ingest(path)
     assert [row[0] for row in table.rows] == cells
     [decision] = [d for d in table.table.decisions if d.column == name]
-    assert "fiscal periods. They stay text, and are sorted in the order of time" in decision.text
+    assert "fiscal periods. They stay text, and are sorted chronologically" in decision.text

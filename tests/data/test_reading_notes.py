@@ -43,7 +43,7 @@ async def test_an_answer_repeats_the_doubts_about_its_columns_alone(tmp_path: Pa
     (tmp_path / "data" / "sales.csv").write_text(ODD)
     data = WorkspaceData(tmp_path, query_timeout=30, ingest_timeout=60)
     odd, order = (
-        "sales: amount: 1 cell that is no figure",
+        "sales: amount: 1 cell that is neither a figure",
         "sales: booked: dates such as 02/03/2024 were read day first",
     )
     try:

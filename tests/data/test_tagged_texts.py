@@ -10,7 +10,7 @@ from cfo_kernel.errors import UnsupportedFile
 _XML = '<?xml version="1.0" encoding="UTF-8"?>\n'
 _NO_TABLES = {
     "MT940": ":20:STARTUMS\n:25:50010517/0648489890\n:28C:00001/001\n:60F:C240301EUR1000,00\n:61:2403040304CR250,00N\n",
-    "message of SWIFT": "{1:F01BANKDEFFAXXX0000000000}{2:I100BANKDEFFXXXXN}{4:\n:23:x\n-}",
+    "SWIFT message": "{1:F01BANKDEFFAXXX0000000000}{2:I100BANKDEFFXXXXN}{4:\n:23:x\n-}",
     "QIF": "!Type:Bank\nD01/05/2024\nT-50.00\nPGrocery\n^\n",
     "OFX": "OFXHEADER:100\nDATA:OFXSGML\n\n<OFX>\n<SIGNONMSGSRSV1>",
     "CAMT": f'{_XML}<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.02">\n<BkToCstmrStmt>',

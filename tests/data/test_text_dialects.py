@@ -64,7 +64,7 @@ def test_aligned_columns_are_read_by_their_positions(ingest_csv: Csv) -> None:
     assert list(table.types) == ["Account", "Name of account", "Debit", "Credit"]
     assert table.rows[0] == (1000, "Cash at bank", Decimal("1234.00"), None)
     assert table.rows[3] == (3000, "Equity", None, Decimal("13234.50"))
-    assert "The columns are aligned by spaces, and were read by their positions." in table.notes
+    assert "The columns are aligned with spaces, and were read by their positions." in table.notes
 
 
 def test_cells_with_two_spaces_between_them_are_columns(ingest_csv: Csv) -> None:
@@ -75,7 +75,7 @@ def test_cells_with_two_spaces_between_them_are_columns(ingest_csv: Csv) -> None
 @pytest.mark.parametrize(
     ("content", "names", "note"),
     [
-        ("day,,amount\n2024-01-01,5.5\n2024-01-02,6.5\n", ["day", "amount"], "has an empty cell too many"),
+        ("day,,amount\n2024-01-01,5.5\n2024-01-02,6.5\n", ["day", "amount"], "has an extra empty cell"),
         (
             "date,amount,account\n1,2024-01-01,5.5,A-1\n2,2024-01-02,6.5,A-2\n3,2024-01-03,7.5,B-1\n",
             ["column_1", "date", "amount", "account"],
@@ -91,7 +91,7 @@ def test_cells_with_two_spaces_between_them_are_columns(ingest_csv: Csv) -> None
             ["date", "amount", '"text'],
             "stray quotation mark",
         ),
-        ("date,amount,text\n2024-01-01;5.5;x\n2024-01-02;6.5;y\n", ["date", "amount", "text"], "another separator"),
+        ("date,amount,text\n2024-01-01;5.5;x\n2024-01-02;6.5;y\n", ["date", "amount", "text"], "a different separator"),
     ],
 )
 def test_names_stand_above_the_columns_that_they_fit(
@@ -107,7 +107,7 @@ def test_a_cell_too_many_at_the_end_does_not_make_money_text(ingest_csv: Csv) ->
     table = ingest_csv(f"date,amount,text\n{rows}2024-01-31,,99.50,rent,\n")
     assert table.types["amount"].startswith("DECIMAL")
     assert table.rows[-1] == (date(2024, 1, 31), Decimal("99.50"), "rent")
-    assert "1 row had an empty cell too many and was realigned (row 21)." in table.notes
+    assert "1 row had an extra empty cell and was realigned (row 21)." in table.notes
 
 
 def test_rows_are_named_by_their_lines_behind_empty_ones(ingest_csv: Csv) -> None:

@@ -54,7 +54,7 @@ def test_another_format_is_read_like_a_new_workbook(ingest: Ingest, name: str) -
     assert share
     assert share.format == NumberFormat(role="percent", decimals=1)
     assert "as the sheet shows them with the format 00000" in table.notes[0]
-    assert "1 cell has an error (such as #DIV/0!), read as empty" in table.notes[1]
+    assert "1 cell has an error (such as #DIV/0!) and was read as empty" in table.notes[1]
 
 
 def test_the_number_format_of_a_column_says_whether_its_figures_are_fractions(ingest: Ingest, tmp_path: Path) -> None:
@@ -169,9 +169,9 @@ REFUSED = {
     "packed.xls": (gzip.compress(b"a,b\n1,2\n"), "a gzip archive"),
     "text.ods": (b"a,b\n1,2\n", "is not a workbook"),
     "cut.xlsb": (BINARY[:-30], "damaged or incomplete"),
-    "new.ods": (hostile_files.book(hostile_files.sheet()), "in another format than its name says"),
-    "binary.ods": (BINARY, "in another format than its name says"),
-    "open.xlsb": (OPEN_DOCUMENT, "in another format than its name says"),
+    "new.ods": (hostile_files.book(hostile_files.sheet()), "not in the format that its name indicates"),
+    "binary.ods": (BINARY, "not in the format that its name indicates"),
+    "open.xlsb": (OPEN_DOCUMENT, "not in the format that its name indicates"),
     "entity.ods": (OPEN_DOCUMENT.replace(b"<office:body>", b"<!DOCTYPE a>", 1), "damaged"),
 }
 
