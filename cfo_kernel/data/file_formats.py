@@ -172,7 +172,9 @@ def check_content(path: Path) -> None:
                 raise UnreadableFile(f"{path.name} is not an archive ({problem}). Pack the file again.")
         case Content.DOCUMENT:
             if (starts := FORMATS[path.suffix.lower()].starts) and not head.startswith(starts):
-                raise UnreadableFile(f"{path.name} is damaged, or not in the format that its name indicates. {_SAVE_AGAIN}")
+                raise UnreadableFile(
+                    f"{path.name} is damaged, or not in the format that its name indicates. {_SAVE_AGAIN}"
+                )
         case Content.JSON:
             if found:
                 raise UnreadableFile(f"{path.name} is {found}, not JSON. {_SAVE_AGAIN}")

@@ -133,7 +133,11 @@ def placeholders(column: TextColumn, rows: SourceRows) -> list[Decision]:
 def _empty(column: TextColumn, count: int, texts: list[str], rows: tuple[int, ...], kind: str) -> Decision:
     cells, verb = ("1 cell", "was") if count == 1 else (f"{count:,} cells", "were")
     kind = f" {kind}" if kind else ""
-    kind = kind.replace("that are neither figures nor dates", "that is neither a figure nor a date") if count == 1 else kind
+    kind = (
+        kind.replace("that are neither figures nor dates", "that is neither a figure nor a date")
+        if count == 1
+        else kind
+    )
     shown = ", ".join(texts[:_SHOWN]) + (", …" if len(texts) > _SHOWN else "")
     numbers = ", ".join(f"{row:,}" for row in rows[:_SHOWN]) + (", …" if count > _SHOWN else "")
     where = f"row {numbers}" if count == 1 else f"rows {numbers}"

@@ -212,7 +212,8 @@ def wrong_members(
 def described(union: Union) -> list[Decision]:
     """The decisions about a union: its parts, how they differ, and the decisions about each part."""
     rows = [f"{part.file} ({part.table.row_count:,} {_rows(part.table)})" for part in union.parts]
-    text = f"The rows of {len(rows)} files were combined: {_listed(rows)}. The column source_file names the file of each row."
+    combined = f"The rows of {len(rows)} files were combined: {_listed(rows)}"
+    text = f"{combined}. The column source_file names the file of each row."
     decisions = [Decision(kind=DecisionKind.LAYOUT, text=text, count=len(rows)), *union.decisions]
     for part in union.parts:
         for decision in part.table.decisions:

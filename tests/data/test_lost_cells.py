@@ -41,7 +41,10 @@ def _notes(folder: Path, cells: list[str]) -> list[str]:
             ["<c><f>1+1</f><v></v></c>", '<c><f t="shared" si="0"/></c>', "<c><f>A1</f><v/></c>"],
             "amount: 3 formulas were never calculated, and read as empty.",
         ),
-        (["<c><v>NaN</v></c>", "<c><v>1e999</v></c>"], "amount: 2 cells were infinite or not a number, and read as empty."),
+        (
+            ["<c><v>NaN</v></c>", "<c><v>1e999</v></c>"],
+            "amount: 2 cells were infinite or not a number, and read as empty.",
+        ),
     ],
 )
 def test_lost_cells_are_counted_for_each_column(tmp_path: Path, cells: list[str], note: str) -> None:
