@@ -168,7 +168,8 @@ def _column(name: str, values: list[Any]) -> tuple["pa.Array[Any]", list[Decisio
         count = sum(isinstance(v, NotFinite) for v in values)
         values = [None if isinstance(v, NotFinite) else v for v in values]
         kinds.remove(NotFinite)
-        text = f"{name}: {count:,} {'value was' if count == 1 else 'values were'} infinite or not a number, and read as empty."
+        cells = "1 value was" if count == 1 else f"{count:,} values were"
+        text = f"{name}: {cells} infinite or not a number, and read as empty."
         decisions.append(Decision(kind=DecisionKind.EMPTY_CELLS, text=text, column=name, count=count))
     if kinds == {bool}:
         return pa.array(values, pa.bool_()), decisions
