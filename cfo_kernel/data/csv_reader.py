@@ -18,6 +18,7 @@ from cfo_kernel.data import (
     csv_header,
     csv_repeats,
     csv_rows,
+    csv_sides,
     fixed_width,
     headers,
     misplaced_headings,
@@ -68,9 +69,10 @@ def open_table(path: Path, scratch: Path) -> TextTable:
 
 
 def divided(table: TextTable, scratch: Path) -> list[TextTable]:
-    """The tables of the file, if several stand one below the other in it."""
+    """The tables of the file, if several stand in it one below the other or side by side."""
     parts = csv_blocks.divided(table.text, table.dialect, scratch)
-    return [replace(table, text=text, lines_above=lines) for text, lines in parts]
+    sides = [(side, lines) for text, lines in parts for side in csv_sides.divided(text, table.dialect, scratch)]
+    return [replace(table, text=text, lines_above=lines) for text, lines in sides]
 
 
 def load(connection: duckdb.DuckDBPyConnection, table: TextTable, scratch: Path) -> tuple[SourceRows, list[Decision]]:

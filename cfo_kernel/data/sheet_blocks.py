@@ -8,17 +8,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from cfo_kernel.data import header_rows, units
+from cfo_kernel.data import header_rows, side_tables, units
 from cfo_kernel.data.cell_kinds import CellKind, is_pending, kind_of
 from cfo_kernel.data.sheet_grid import Grid, Row
 
 _MOST_PARTS = 100  # a sheet with more empty rows is a list with gaps
-_SAMPLE = 500
 
 
 def split(grid: Grid) -> list[Grid]:
     """The tables of the sheet, each with its own header. Most sheets have one."""
-    return [block for side in _side_by_side(grid) for block in _stacked(side)]
+    return [block for side in side_tables.side_by_side(grid) for block in _stacked(side)]
 
 
 def _stacked(grid: Grid) -> list[Grid]:
@@ -71,58 +70,3 @@ def _has_figures(rows: Sequence[Row]) -> bool:
         sum(cell is not None for cell in row) > 1 and any(kind_of(cell) is CellKind.FIGURE for cell in row)
         for _, row in rows
     )
-
-
-def _side_by_side(grid: Grid) -> list[Grid]:
-    edges = _edges(grid)
-    parts = [_part(grid, first, last) for first, last in edges]
-    if len(parts) < 2:
-        return [grid]
-    if not all(_is_table(part) for part in parts) or not _differ(parts):
-        return [grid]
-    return parts
-
-
-def _edges(grid: Grid) -> list[tuple[int, int]]:
-    """The first and last column of each group of columns without an empty column."""
-    filled = [False] * grid.width
-    for rows in (grid.rows[:_SAMPLE], grid.rows[_SAMPLE:]):
-        for _, row in rows:
-            for i, cell in enumerate(row):
-                if cell is not None:
-                    filled[i] = True
-        if all(filled):
-            return [(0, grid.width - 1)]
-    edges: list[tuple[int, int]] = []
-    for i, is_filled in enumerate(filled):
-        if is_filled and edges and edges[-1][1] == i - 1:
-            edges[-1] = (edges[-1][0], i)
-        elif is_filled:
-            edges.append((i, i))
-    return edges
-
-
-def _part(grid: Grid, first: int, last: int) -> Grid:
-    rows = [(number, row[first : last + 1]) for number, row in grid.rows]
-    trimmed = [(number, _trimmed(row)) for number, row in rows]
-    return replace(grid, rows=[(number, row) for number, row in trimmed if row], left=grid.left + first)
-
-
-def _trimmed(row: list[Any]) -> list[Any]:
-    end = len(row)
-    while end and row[end - 1] is None:
-        end -= 1
-    return row[:end]
-
-
-def _is_table(part: Grid) -> bool:
-    """Whether the columns have a header of their own, with labels before values."""
-    found = header_rows.find_rows([row for _, row in part.rows[:_SAMPLE]], part.width)
-    return found is not None and bool(found.names) and part.width > 1 and 0 not in found.values
-
-
-def _differ(parts: list[Grid]) -> bool:
-    """Whether the tables have different rows or the same names, unlike groups of columns of one table."""
-    spans = {tuple(number for number, _ in part.rows) for part in parts}
-    names = [_names(part.rows) or [] for part in parts]
-    return len(spans) > 1 or any(names[0][:1] == other[:1] for other in names[1:])

@@ -108,3 +108,25 @@ BLOCK_NAMES = frozenset(
 """What the blocks of a report are: the names that stand before their headings."""
 PAGE_WORDS = listed("page pagina página seite blatt sida strona folio sheet ページ 頁 p pg pag")
 """Words that say the number of a page."""
+SIDES = (
+    (
+        listed(
+            "assets asset aktiva actif actifs activo activos attivo attivita ativo ativos activa tillgangar aktywa 資産"
+        ),
+        listed(
+            "liabilities liability passiva passif passifs pasivo pasivos passivo passivita passivos passiva skulder"
+            " pasywa 負債"
+        ),
+    ),
+    (
+        listed(
+            "income revenue revenues receipts ertrage einnahmen produits recettes ingresos ricavi entrate receitas"
+            " opbrengsten baten intakter przychody 収益 inflows"
+        ),
+        listed(
+            "expenses expense costs payments aufwendungen aufwand ausgaben charges depenses gastos costi uscite"
+            " despesas kosten lasten kostnader koszty 費用 outflows"
+        ),
+    ),
+)
+"""The two sides of a statement: first the left one."""

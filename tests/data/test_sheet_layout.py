@@ -99,6 +99,40 @@ def test_tables_side_by_side(book: Book) -> None:
     assert second.rows == [("Loan", 70), ("Equity", 60), ("Other", 20)]
 
 
+SIDES: list[Rows] = [
+    [["Assets", "Amount", "Liabilities", "Amount"], ["Cash", 1, "Loan", 3], ["Bank", 2, "Tax", 4]],
+    [["2023"], ["Aktiva", "EUR", None, "Passiva", "EUR"], ["Cash", 1, None, "Loan", 3], ["Bank", 2, None, "Tax", 4]],
+    [["Item", "Paid", "Item", "Paid"], ["Cash", 1, "Loan", 3], ["Bank", 2, "Tax", 4]],
+    [["Left", "Paid", "Right", "Paid"], ["Cash", 1, "Loan", 3], ["Bank", 2, "Tax", 4], ["Total", 3, "Total", 7]],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("rows", SIDES)
+def test_tables_side_by_side_in_a_sheet_and_in_text(book: Book, ingest: Ingest, rows: Rows) -> None:
+    text = "\n".join(",".join("" if cell is None else str(cell) for cell in [*row, *[""] * 3][:5]) for row in rows)
+    for first, second in (book.read(rows), ingest("sides.csv", text.encode())):
+        assert (first.rows, second.rows) == ([("Cash", 1), ("Bank", 2)], [("Loan", 3), ("Tax", 4)])
+
+
+def test_tables_side_by_side_that_begin_with_numbers(book: Book, ingest: Ingest) -> None:
+    rows: Rows = [["No", "Name", "Paid", None] * 2, [1, "Cash", 5, None, 2, "Loan", 7], [3, "Bank", 6]]
+    text = "\n".join(",".join("" if cell is None else str(cell) for cell in row) for row in rows)
+    for first, second in (book.read(rows), ingest("sides.csv", text.encode())):
+        assert (first.rows, second.rows) == ([(1, "Cash", 5), (3, "Bank", 6)], [(2, "Loan", 7)])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Item,Plan,Actual,Plan,Actual\na,1,2,3,4\nb,1,2,3,4\n",
+        "From,Amount,To,Amount\nA,1,X,3\nB,2,Y,4\n",
+        "Item,Qty,,Note,Price\na,1,,x,2\nb,2,,,3\nc,3,,z,4\n",
+    ],
+)
+def test_columns_of_one_table(ingest: Ingest, text: str) -> None:
+    assert len(ingest("report.csv", text.encode())) == 1
+
+
 @pytest.mark.parametrize(
     "rows",
     [
