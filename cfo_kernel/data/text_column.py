@@ -138,7 +138,7 @@ def text_columns(changes: TypeChanges) -> Iterator[TextColumn]:
     described = connection.execute(f"DESCRIBE {table}").fetchall()
     [(rows,)] = connection.execute(f"SELECT count(*) FROM {table}").fetchall()  # noqa: S608 - a name of ours
     texts = [name for name, kind, *_ in described if kind == "VARCHAR"]
-    for names in batches(texts) if rows > FEW_ROWS else [texts]:
+    for names in batches(texts) if rows > FEW_ROWS else filter(None, [texts]):
         facts = figures(connection, names, _facts, table, rows=rows)
         heads = _heads(connection, table, names)
         found = {

@@ -61,6 +61,12 @@ def test_one_column_or_one_row_is_a_table(ingest: Ingest, suffix: str, rows: Row
     assert table.notes == ()
 
 
+@pytest.mark.parametrize("suffix", WRITERS)
+def test_a_table_without_text_is_a_table(ingest: Ingest, suffix: str) -> None:
+    [table] = ingest(f"file.{suffix}", WRITERS[suffix]([["a", "b"], [1, 2.5], [3, 4.5]]))
+    assert [list(row) for row in table.rows] == [[1, 2.5], [3, 4.5]]
+
+
 @pytest.mark.parametrize("suffix", ["csv", "xlsx", "ods"])
 def test_a_header_alone_is_a_table_without_rows_and_says_so(ingest: Ingest, suffix: str) -> None:
     [table] = ingest(f"file.{suffix}", WRITERS[suffix]([["account", "amount"]]))
