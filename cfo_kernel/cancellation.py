@@ -1,7 +1,11 @@
-"""Cancels tasks reliably, because a library may swallow a cancellation, and the task then simply continues."""
+"""Cancels tasks reliably, and waits for work that cannot be cancelled."""
 
 import asyncio
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 CANCEL_AGAIN = 5.0  # seconds; cleaning up takes less, so a task that is still running has lost its cancellation
 
@@ -21,3 +25,23 @@ async def cancel_and_wait(*tasks: "asyncio.Future[Any] | None", again: float = C
     for task in tasks:
         if task is not None and not task.cancelled():
             task.exception()  # marks it as retrieved: the caller has no use for it
+
+
+async def finish_in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Runs the work in a thread, and returns its result when it has ended.
+
+    A thread cannot be cancelled. If the caller is cancelled, this still waits for the work, so that the caller can
+    remove the files that the work uses, and then raises `CancelledError`.
+    """
+    task = asyncio.ensure_future(asyncio.to_thread(work, *args, **kwargs))
+    is_cancelled = False
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError:
+            is_cancelled = True
+    if is_cancelled:
+        if not task.cancelled():
+            task.exception()  # marks it as retrieved
+        raise asyncio.CancelledError
+    return task.result()

@@ -1,8 +1,8 @@
 """Reads the stream of an answer from any server with OpenAI's API: its events, the errors in them, and its end."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Generator
+from contextlib import aclosing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -13,13 +13,16 @@ from pydantic import ValidationError
 
 from cfo_kernel.agent.chat_chunks import ChunkRepair
 from cfo_kernel.agent.chunk_text import answer_length, storable
-from cfo_kernel.agent.event_limits import LONGEST_ANSWER, LONGEST_EVENT, Pace, endless, event_value
+from cfo_kernel.agent.event_limits import LONGEST_ANSWER, LONGEST_EVENT, Pace, endless, event_value, is_cut_off
 from cfo_kernel.agent.joined_chunks import joined
-from cfo_kernel.agent.server_messages import server_message
+from cfo_kernel.agent.server_messages import server_message, with_plain_code
+from cfo_kernel.agent.server_responses import peek
 from cfo_kernel.agent.unstreamed_answers import NotACompletion, chunks_of
 from cfo_kernel.errors import TokenLimitReached
 
 _REST_SECONDS = 0.1
+_WHOLE = (b"{", b"[", b"<")
+"""How a JSON value or a web page begins, but not a stream."""
 _MOST_WAITING = 60
 """How many events are read in advance. Each can be as long as `LONGEST_EVENT`."""
 
@@ -49,8 +52,12 @@ class AnswerStream(AsyncStream[object]):
         self._repair = repair
         self._first, self._rest = list[object](), self._events()
         try:
-            if "json" in media_type or "html" in media_type:
-                self._first, self._rest, self._done = await chunks_of(self.response), _nothing(), True
+            with self._connection_errors():
+                beginning = await peek(self.response)
+            # The beginning decides, because some servers name the wrong media type, or none.
+            if beginning.startswith(_WHOLE) or "json" in media_type or "html" in media_type:
+                with self._connection_errors():
+                    self._first, self._rest, self._done = await chunks_of(self.response), _nothing(), True
             else:
                 self._first.append(await anext(self._rest))
         except StopAsyncIteration:
@@ -121,18 +128,29 @@ class AnswerStream(AsyncStream[object]):
 
     async def _events(self) -> AsyncGenerator[object]:
         """The JSON of each event up to [DONE]. Raises an error for an event that reports one."""
+        unreadable: ValueError | None = None
         try:
             async with aclosing(self._sent()) as events:
                 async for text in events:
+                    if unreadable:
+                        raise unreadable
                     if text.startswith("[DONE]"):
                         self._done = True
                         await _read_rest(events)
                         return
-                    data = event_value(text)
+                    try:
+                        data = event_value(text)
+                    except ValueError as error:
+                        if not is_cut_off(text):
+                            raise
+                        unreadable = error
+                        continue
                     if isinstance(data, dict) and (error := cast("dict[str, Any]", data).get("error")):
                         message = server_message(error).text or "The stream ended with an error."
-                        raise APIError(message, self.response.request, body=error)
+                        raise APIError(message, self.response.request, body=with_plain_code(error))
                     yield data
+            if unreadable:  # it is the last event
+                raise APIConnectionError(request=self.response.request) from unreadable
         finally:
             await self.close()
 
@@ -140,13 +158,19 @@ class AnswerStream(AsyncStream[object]):
         """The data of each event, as sent by the server."""
         # The format has one media type and one encoding. Some servers name others.
         self.response.headers["content-type"] = "text/event-stream"
-        try:
+        with self._connection_errors():
             async for event in httpx2.EventSource(self.response, LONGEST_EVENT):
                 if event.data:
                     yield event.data
+
+    @contextmanager
+    def _connection_errors(self) -> Generator[None]:
+        """Raises the errors of the connection as the client's errors."""
+        try:
+            yield
         except httpx2.SSEError:
             raise endless() from None
-        except TokenLimitReached:
+        except (TokenLimitReached, APIError):
             raise
         except httpx2.TimeoutException as error:
             raise APITimeoutError(self.response.request) from error

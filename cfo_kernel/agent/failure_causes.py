@@ -9,6 +9,10 @@ REDIRECT = "redirect"
 """The code of an error in place of a redirect (`server_responses`). Its message is the address."""
 
 
+COMPRESSED = "compressed"
+"""The code of an error in place of an answer that is compressed unasked. Its message names the compression."""
+
+
 class Cause(Enum):
     """A likely cause: what happened, and what to do. `model_errors` fills in the placeholders."""
 
@@ -38,6 +42,14 @@ class Cause(Enum):
     POLICY = (
         "The model's server does not permit the request{status}.",
         "Change the account's settings or its key's permissions there, or set {setting} to another model.",
+    )
+    PROXY = (
+        "A proxy or network in between asks for a sign-in{status}.",
+        "Sign in to the network, put the proxy's name and password into HTTPS_PROXY, or add the server to NO_PROXY.",
+    )
+    COMPRESSED = (
+        "The answer is compressed as {said}, which was not asked for and cannot be read.",
+        "Turn compression off at the model's server, or at the proxy before it.",
     )
     FAILED = (
         "The model's server failed{status}.",
@@ -102,15 +114,25 @@ _WORDS: dict[Cause, tuple[str, ...]] = {
     ),
 }
 _PATTERNS = {cause: re.compile("|".join(words), re.IGNORECASE | re.DOTALL) for cause, words in _WORDS.items()}
-_BY_STATUS = {401: Cause.KEY, 402: Cause.CREDIT, 413: Cause.CONTEXT, 451: Cause.FILTER}
+_BY_STATUS = {
+    401: Cause.KEY,
+    402: Cause.CREDIT,
+    407: Cause.PROXY,
+    413: Cause.CONTEXT,
+    451: Cause.FILTER,
+    511: Cause.PROXY,
+}
+_NO_COMPLETIONS = (200, 405, 406, 410, 415, 426)
+"""Statuses of servers that do not know the request, if they say nothing that points to another cause."""
+_MADE_HERE = {REDIRECT: Cause.REDIRECT, COMPRESSED: Cause.COMPRESSED}
 _LIMIT = (408, 429)
 
 
 def cause_of(status: int | None, message: ServerMessage, model: str) -> Cause:
     """The likely cause. `status` is None for an error within a stream, and 200 for a response that is not an answer."""
     found = next((cause for cause in _PATTERNS if _says(message, cause)), None)
-    if message.code == REDIRECT:
-        return Cause.REDIRECT
+    if message.code in _MADE_HERE:
+        return _MADE_HERE[message.code]
     if status in _LIMIT:
         return Cause.CREDIT if _says(message, Cause.CREDIT) else Cause.RATE
     if status in _BY_STATUS:
@@ -123,7 +145,7 @@ def cause_of(status: int | None, message: ServerMessage, model: str) -> Cause:
         return Cause.POLICY
     if status == 404 and model and model.lower() in message.text.lower():
         return Cause.MODEL
-    if status in (200, 405) or (status == 404 and not message.is_structured):
+    if status in _NO_COMPLETIONS or (status == 404 and not message.is_structured):
         return Cause.ADDRESS
     return Cause.FAILED if status is None else Cause.REFUSED
 

@@ -11,7 +11,15 @@ from typing import Any, cast
 import httpx2
 
 from cfo_kernel.agent.chunk_text import storable, text_length
-from cfo_kernel.agent.event_limits import LONGEST_ANSWER, LONGEST_EVENT, MOST_CALLS, Pace, endless, event_value
+from cfo_kernel.agent.event_limits import (
+    LONGEST_ANSWER,
+    LONGEST_EVENT,
+    MOST_CALLS,
+    Pace,
+    endless,
+    event_value,
+    is_cut_off,
+)
 from cfo_kernel.agent.usage import token_count
 from cfo_kernel.errors import ModelMisbehaved
 
@@ -49,15 +57,26 @@ class _Events(httpx2.AsyncByteStream):
         headers = {"content-type": "text/event-stream"}
         source = httpx2.Response(200, headers=headers, stream=self._body, request=self._request)
         pace = Pace()
+        unreadable: ValueError | None = None
         try:
             async for event in httpx2.EventSource(source, LONGEST_EVENT):
                 await pace.turn()
+                if unreadable:
+                    raise unreadable
                 if event.data:
-                    data = storable(event_value(event.data))
+                    try:
+                        data = storable(event_value(event.data))
+                    except ValueError as error:
+                        if not is_cut_off(event.data):
+                            raise
+                        unreadable = error  # unless it is the last event
+                        continue
                     for kind, each in self._repaired(event.event, data):
                         yield f"event: {kind}\ndata: {json.dumps(each)}\n\n".encode()
         except httpx2.SSEError:
             raise endless() from None
+        if not self._started and not self._ended and "event-stream" not in self._media_type:
+            raise ValueError("The answer is not a stream.")
         if not self._ended:
             raise httpx2.RemoteProtocolError("The answer has no end.", request=self._request)
 

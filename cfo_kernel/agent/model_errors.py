@@ -148,7 +148,7 @@ def _server_error(error: ModelAPIError, name: str, setting: str, secrets: Sequen
     what, advice = (
         text.format(status=shown, name=name, setting=setting, key=key, said=said) for text in (cause.what, cause.advice)
     )
-    said = "" if cause is Cause.REDIRECT else said
+    said = "" if "{said}" in cause.what else said
     kind = _KINDS.get(cause, errors.ModelUnavailable)
     return kind(f"{what} {_quoted(said)}{advice}", model_server=_details(status, message.code, message.text))
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from html import unescape
 from itertools import islice
@@ -12,6 +13,7 @@ from cfo_kernel.clean_text import clean_text
 
 _LONGEST = 300
 _READ = 20_000
+_STATUS_DIGITS = 3
 _DEEPEST = 6
 _MOST_SENTENCES = 20
 _SENTENCES = ("message", "msg", "error_message", "error", "errors", "detail", "details", "error_description", "reason")
@@ -58,6 +60,21 @@ def server_message(body: object, secrets: Sequence[str] = (), longest: int = _LO
         _cut(without_secrets(code, secrets), 60),
         not isinstance(_parsed(body), str),
     )
+
+
+def with_plain_code(error: object) -> object:
+    """The error with its code in ASCII digits if it is a number.
+
+    Clients read the code as a status with `int()`, which refuses some digits of other scripts, and very long numbers.
+    """
+    if not isinstance(error, dict):
+        return error
+    fields = cast("dict[str, Any]", error)
+    code = fields.get("code")
+    if not isinstance(code, str) or not (plain := unicodedata.normalize("NFKC", code[:_LONGEST])).isdigit():
+        return fields
+    is_status = len(plain) == _STATUS_DIGITS and plain.isdecimal()
+    return {**fields, "code": str(int(plain)) if is_status else None}
 
 
 def without_secrets(text: str, secrets: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ from typing import Any, cast
 import httpx2
 
 from cfo_kernel.agent.event_limits import Pace
-from cfo_kernel.agent.failure_causes import REDIRECT
+from cfo_kernel.agent.failure_causes import COMPRESSED, REDIRECT
 from cfo_kernel.errors import TokenLimitReached
 
 LONGEST_RESPONSE = 64_000_000
@@ -18,6 +18,8 @@ LONGEST_RESPONSE = 64_000_000
 _MISDIRECTED = 421
 _LONGEST_ERROR = 1_000_000
 _PIECE = 16_384
+_PLAIN, _DEFLATED = ("", "identity"), ("gzip", "x-gzip", "deflate")
+_ANY_HEADER = 32  # added to the window size: the header of gzip or of zlib, whichever the data has
 
 
 def client_options(*hooks: Callable[[httpx2.Response], Awaitable[None]]) -> Mapping[str, Any]:
@@ -40,14 +42,52 @@ async def _limit(response: httpx2.Response) -> None:
     """Replaces the response's stream before anything has been read from it."""
     stream = cast("httpx2.AsyncByteStream", response.stream)
     if 300 <= response.status_code < 400:
-        error = {"code": REDIRECT, "message": f"{_target(response)} ({response.status_code})"}
-        response.stream = _Text(stream, json.dumps({"error": error}).encode())
-        response.status_code = _MISDIRECTED  # pydantic-ai expects that an error has a status of at least 400
-        response.headers = httpx2.Headers({"content-type": "application/json", "x-should-retry": "false"})
+        _replace(response, REDIRECT, f"{_target(response)} ({response.status_code})")
         return
     # Decompressed here, because the client would decompress each part of the body at once, however long it becomes.
     encoding = response.headers.pop("content-encoding", "").strip().lower()
-    response.stream = _Limited(stream, is_error=response.status_code >= 400, is_gzip=encoding in ("gzip", "x-gzip"))
+    if encoding not in _PLAIN + _DEFLATED:
+        _replace(response, COMPRESSED, encoding)
+        return
+    response.stream = _Limited(stream, is_error=response.status_code >= 400, is_deflated=encoding in _DEFLATED)
+
+
+def _replace(response: httpx2.Response, code: str, message: str) -> None:
+    """Replaces the response with an error."""
+    stream = cast("httpx2.AsyncByteStream", response.stream)
+    response.stream = _Text(stream, json.dumps({"error": {"code": code, "message": message}}).encode())
+    response.status_code = _MISDIRECTED  # pydantic-ai expects that an error has a status of at least 400
+    response.headers = httpx2.Headers({"content-type": "application/json", "x-should-retry": "false"})
+
+
+async def peek(response: httpx2.Response) -> bytes:
+    """The first bytes of the body that are not whitespace, which is read again afterwards."""
+    stream = cast("httpx2.AsyncByteStream", response.stream)
+    parts = aiter(stream)
+    first = b""
+    async for part in parts:
+        first += part
+        if first.lstrip():
+            break
+    response.stream = _Peeked(stream, first, parts)
+    return first.lstrip()
+
+
+class _Peeked(httpx2.AsyncByteStream):
+    """A body of which the first part has been read already."""
+
+    def __init__(self, body: httpx2.AsyncByteStream, first: bytes, rest: AsyncIterator[bytes]) -> None:
+        self._body = body
+        self._first = first
+        self._rest = rest
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield self._first
+        async for part in self._rest:
+            yield part
+
+    async def aclose(self) -> None:
+        await self._body.aclose()
 
 
 def _target(response: httpx2.Response) -> str:
@@ -80,14 +120,14 @@ class _Limited(httpx2.AsyncByteStream):
     `TokenLimitReached`.
     """
 
-    def __init__(self, body: httpx2.AsyncByteStream, *, is_error: bool, is_gzip: bool) -> None:
+    def __init__(self, body: httpx2.AsyncByteStream, *, is_error: bool, is_deflated: bool) -> None:
         self._body = body
         self._is_error = is_error
-        self._is_gzip = is_gzip
+        self._is_deflated = is_deflated
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         sent, length, longest = 0, 0, _LONGEST_ERROR if self._is_error else LONGEST_RESPONSE
-        decoder = zlib.decompressobj(zlib.MAX_WBITS | 16) if self._is_gzip else None
+        decoder = zlib.decompressobj(zlib.MAX_WBITS | _ANY_HEADER) if self._is_deflated else None
         pace = Pace()
         async for data in self._body:
             sent += len(data)

@@ -7,6 +7,7 @@ import httpx2
 from openai import APIError
 
 from cfo_kernel.agent.event_limits import Pace, event_value
+from cfo_kernel.agent.server_messages import with_plain_code
 
 _LONGEST = 4_000_000
 
@@ -15,7 +16,7 @@ class NotACompletion(APIError):
     """The server sent status 200 without a completion, so it may be a different kind of server."""
 
     def __init__(self, response: httpx2.Response, body: object) -> None:
-        super().__init__("The answer is not a completion.", response.request, body=body)
+        super().__init__("The answer is not a completion.", response.request, body=with_plain_code(body))
 
 
 async def chunks_of(response: httpx2.Response) -> list[object]:

@@ -1,7 +1,7 @@
 """Records about each file in a workspace: the hash of its content, or why it cannot be read.
 
-A record is valid as long as the file's size, modification time and inode stay the same. A file is therefore hashed only
-once, and an unreadable file is not read again until it changes, because an attempt may take minutes.
+A record is valid as long as the file's stamp stays the same. A file is therefore hashed only once, and an unreadable
+file is not read again until it changes, because an attempt may take minutes.
 """
 
 import hashlib
@@ -35,8 +35,25 @@ class FileRecord(Value):
     problem: Problem | None = None
 
 
+class FileStamp(Value):
+    """Values that change whenever the file does.
+
+    The modification time is not enough: a program can set it back after writing, and copies keep it. The time of the
+    last change (ctime) cannot be set, but it also changes when a link to the file is made or removed.
+    """
+
+    size: int
+    modified_ns: int
+    changed_ns: int
+    inode: int
+
+    def is_same_content(self, other: "FileStamp") -> bool:
+        """Whether the stamps differ in nothing but the time of the last change, as after reading through a link."""
+        return self.model_copy(update={"changed_ns": other.changed_ns}) == other
+
+
 class _Stored(Value):
-    stamp: str
+    stamp: FileStamp
     format: int
     record: FileRecord
 
@@ -49,7 +66,7 @@ class FileRecords:
         self._cache = cache
         self._format = format
 
-    def read(self, path: Path, stamp: str) -> FileRecord:
+    def read(self, path: Path, stamp: FileStamp) -> FileRecord:
         """The record of the file, or an empty record if there is none with this stamp."""
         try:
             with (self._cache / file_name(path)).open("rb") as file:
@@ -61,17 +78,30 @@ class FileRecords:
         is_current = stored.format == self._format
         return stored.record if is_current else stored.record.model_copy(update={"problem": None})
 
-    def write(self, path: Path, stamp: str, record: FileRecord) -> None:
+    def write(self, path: Path, stamp: FileStamp, record: FileRecord) -> None:
         """Stores the record of the file with this stamp. Raises `OSError`."""
         self._cache.mkdir(exist_ok=True)
         stored = _Stored(stamp=stamp, format=self._format, record=record)
         write_atomically(self._cache / file_name(path), stored.model_dump_json())
 
 
-def stamp_of(path: Path) -> str:
-    """Values that change whenever the file does. Raises `OSError`."""
-    found = path.stat()
-    return f"{found.st_size}-{found.st_mtime_ns}-{found.st_ino}"
+def stamp_of(path: Path) -> FileStamp:
+    """The stamp of the file itself, not of a link's target. Raises `OSError`."""
+    return _stamp(path.lstat())
+
+
+def stamp_of_entry(entry: "os.DirEntry[str]") -> FileStamp | None:
+    """The stamp of an entry in a folder, None if it no longer exists."""
+    try:
+        return _stamp(entry.stat(follow_symlinks=False))
+    except OSError:
+        return None
+
+
+def _stamp(found: os.stat_result) -> FileStamp:
+    return FileStamp(
+        size=found.st_size, modified_ns=found.st_mtime_ns, changed_ns=found.st_ctime_ns, inode=found.st_ino
+    )
 
 
 def file_name(path: Path) -> str:

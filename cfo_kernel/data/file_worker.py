@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
+from cfo_kernel.cancellation import finish_in_thread
 from cfo_kernel.data import read_limits
 from cfo_kernel.errors import QueryTimeout, StorageFailed, WorkerLost
 from cfo_kernel.executors import locked_temp_folders, worker_folder
@@ -36,6 +37,7 @@ class FileWorker:
         """The process's folder is created in `parent`."""
         self._parent = parent
         self._current: tuple[WorkerFolder, WorkerProcess] | None = None
+        self._starting = asyncio.Lock()
         self._is_closed = False
 
     async def ask(self, op: str, timeout: float, **arguments: Any) -> dict[str, Any]:  # noqa: ASYNC109 - it kills
@@ -45,7 +47,7 @@ class FileWorker:
         """
         if self._is_closed:
             raise workbench_closed()
-        folder, process = self._running()
+        folder, process = await self._running()
         key = uuid.uuid4().hex
         out = folder.outputs / key
         given = {name: value for name, value in arguments.items() if name in _READ}
@@ -62,8 +64,7 @@ class FileWorker:
             await self._in_thread(_take, folder, places)
             return answer
         finally:
-            for path in (folder.inputs / key, out):
-                worker_folder.remove(path)
+            await finish_in_thread(worker_folder.remove, folder.inputs / key, out)
 
     async def close(self) -> None:
         """Ends the process, and removes its folder."""
@@ -72,40 +73,43 @@ class FileWorker:
         if current is not None:
             folder, process = current
             await process.close()
-            folder.remove()
+            await finish_in_thread(folder.remove)
 
-    def _running(self) -> tuple[WorkerFolder, WorkerProcess]:
+    async def _running(self) -> tuple[WorkerFolder, WorkerProcess]:
         """The process and its folder, which are both recreated if the folder was removed."""
-        if self._current is None or not self._current[0].inputs.is_dir():
-            locked_temp_folders.remove_abandoned(self._parent)
-            try:
-                folder = WorkerFolder(self._parent)
-            except OSError as error:
-                problem = f"The folder for the file worker cannot be created ({error.strerror})"
-                raise StorageFailed(f"{problem}. Check the disk and the folder.") from error
-            self._current = (
-                folder,
-                WorkerProcess(
+        async with self._starting:
+            if self._current is None or not self._current[0].inputs.is_dir():
+                folder = await finish_in_thread(_new_folder, self._parent)
+                if self._is_closed:
+                    await finish_in_thread(folder.remove)
+                    raise workbench_closed()
+                process = WorkerProcess(
                     _MODULE,
                     str(folder.path),
                     setup={"op": "ready"},
                     max_answer=_MAX_ANSWER,
                     max_kept=read_limits.MEMORY // 2,
-                ),
-            )
-        return self._current
+                )
+                self._current = folder, process
+            return self._current
 
     async def _in_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs the work in a thread and waits for it even if the caller is cancelled, because it uses the folder."""
-        task = asyncio.ensure_future(asyncio.to_thread(work, *args, **kwargs))
         try:
-            return await asyncio.shield(task)
+            return await finish_in_thread(work, *args, **kwargs)
         except StorageFailed as error:
             if self._is_closed:  # and the folder is gone
                 raise workbench_closed() from error
             raise
-        finally:
-            await asyncio.wait({task})
+
+
+def _new_folder(parent: Path) -> WorkerFolder:
+    locked_temp_folders.remove_abandoned(parent)
+    try:
+        return WorkerFolder(parent)
+    except OSError as error:
+        problem = f"The folder for the file worker cannot be created ({error.strerror})"
+        raise StorageFailed(f"{problem}. Check the disk and the folder.") from error
 
 
 async def _start(process: WorkerProcess) -> None:

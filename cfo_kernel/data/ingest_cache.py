@@ -10,44 +10,27 @@ import os
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
 
-from pydantic import ValidationError
-
-from cfo_kernel.data import (
-    cache_cleanup,
-    file_formats,
-    file_names,
-    file_records,
-    glossary_reader,
-    manifests,
-    read_limits,
-)
+from cfo_kernel.cancellation import finish_in_thread
+from cfo_kernel.data import cache_cleanup, file_formats, file_names, file_records, glossary_reader, manifests
 from cfo_kernel.data.file_names import GLOSSARY
-from cfo_kernel.data.file_records import FileRecord, FileRecords
-from cfo_kernel.data.manifests import IngestedTable, Manifest
+from cfo_kernel.data.file_reader import FileReader, IngestedFile, shown_name
+from cfo_kernel.data.file_records import FileStamp
+from cfo_kernel.data.file_workers import AT_ONCE
+from cfo_kernel.data.manifests import Manifest
 from cfo_kernel.data.tables import Dataset, Table, Tables
 from cfo_kernel.data.union_cache import UnionCache
 from cfo_kernel.data.union_writer import Source
-from cfo_kernel.errors import (
-    CfoError,
-    FileProblem,
-    FileTooLarge,
-    QueryError,
-    QueryOutOfMemory,
-    QueryTimeout,
-    StorageFailed,
-    UnreadableFile,
-    UnsupportedFile,
-    WorkerLost,
-)
+from cfo_kernel.errors import StorageFailed
 from cfo_kernel.executors.worker_process import Worker
-from cfo_kernel.values import Value
 
 _RETRY_FACTOR = 10
 _FORMAT = 8  # the version of the cached format; raise it to have every file ingested again
+_SMALL = 1 << 20
+_WORTH_A_PROCESS = 20
+"""How many small files take as long to read as another process takes to start."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +48,7 @@ class DatasetIndex:
 
 @dataclass(frozen=True)
 class FileBeingRead:
-    """The file that is being read, and its position among all files: `done` come before it."""
+    """A file that is being read, and how many of all files are `done`."""
 
     name: str
     done: int
@@ -73,24 +56,11 @@ class FileBeingRead:
 
 
 @dataclass(frozen=True)
-class _Ingested:
-    """The outcome of ingesting a file: descriptions of its tables, or a problem.
+class _Seen:
+    """The stamps of the files, and of the glossary, which says what is put together."""
 
-    `is_final` means that another attempt would have the same outcome.
-    """
-
-    path: Path
-    version: str = ""
-    manifest: Manifest = field(default_factory=lambda: Manifest(tables=()))
-    problem: str | None = None
-    is_final: bool = True
-
-    def plain_name(self, table: IngestedTable) -> str:
-        """The identifier of a table before names are made unique, derived from its sheet or its file."""
-        return file_names.identifier(table.sheet or file_formats.table_stem(self.path))
-
-
-_Answer = TypeVar("_Answer", bound=Value)
+    files: dict[str, FileStamp]
+    glossary: glossary_reader.Stamp | None
 
 
 class IngestCache:
@@ -99,10 +69,8 @@ class IngestCache:
     def __init__(self, workspace_dir: Path, worker: Worker, timeout: float) -> None:
         self._data = workspace_dir / "data"
         self._cache = workspace_dir / ".cache"
-        self._records = FileRecords(self._cache, _FORMAT)
-        self._worker = worker
-        self._timeout = timeout
-        self._seen: object = None
+        self._reader = FileReader(self._cache, worker, timeout, _FORMAT)
+        self._seen: _Seen | None = None
         self._retry_at: float | None = None
         self._index = DatasetIndex((), Tables(()), {})
         self._unions = UnionCache(self._data, self._cache, _FORMAT, self._unite)
@@ -116,19 +84,18 @@ class IngestCache:
         the attempt took, because every caller waits while files are ingested.
         """
         async with self._lock:
-            sizes = self._scan()
-            seen = sizes, glossary_reader.stamp(self._data)  # which says what is put together
+            seen, is_complete = await finish_in_thread(self._look)
             retry = self._retry_at is not None and time.monotonic() >= self._retry_at
-            if seen != self._seen or retry or not all(path.is_file() for path in self._index.files.values()):
+            if seen != self._seen or retry or not is_complete:
                 started = time.monotonic()
                 self._retry_at = None
-                self._index, is_final = await self._build_index({name: size for name, size, _ in sizes})
-                self._seen = seen
+                self._index, is_final = await self._build_index(seen.files)
+                self._seen = await finish_in_thread(self._seen_after, seen)
                 if is_final:
                     # Only now: a file that failed temporarily has no folder in the index, but may still need one.
                     used = {path.parent.name for path in self._index.files.values()}
                     used |= self._unions.folders
-                    used |= {file_records.file_name(self._data / name) for name, *_ in sizes}
+                    used |= {file_records.file_name(self._data / name) for name in seen.files}
                     await asyncio.to_thread(cache_cleanup.remove_stale_entries, self._cache, used)
                 else:
                     now = time.monotonic()
@@ -140,165 +107,132 @@ class IngestCache:
 
         Raises `StorageFailed` if it cannot be read at the moment, for example because the disk is full.
         """
-        await self._ingest(path)
+        await self._reader.read(path)
 
-    def _scan(self) -> list[tuple[str, int, int]]:
-        """The name, size and modification time of every file."""
+    def _look(self) -> tuple["_Seen", bool]:
+        """What is in the folder, and whether all Parquet files of the index still exist."""
+        seen = _Seen(self._scan(), glossary_reader.stamp(self._data))
+        return seen, all(path.is_file() for path in self._index.files.values())
+
+    def _scan(self) -> dict[str, FileStamp]:
+        """The stamp of every file, by its name. Raises `StorageFailed` if the folder is a link or cannot be read."""
+        if self._data.is_symlink():
+            raise StorageFailed("The folder data/ is a link. Replace it with the folder that it points to.")
         try:
-            names = sorted(path.name for path in self._data.iterdir())
+            with os.scandir(self._data) as entries:
+                found = sorted((e for e in entries if _may_be_a_dataset(e)), key=lambda entry: entry.name)
         except FileNotFoundError:
-            return []
+            return {}
         except OSError as error:
             reason = f"The folder data/ cannot be read ({error.strerror})"
             raise StorageFailed(f"{reason}. Check the folder and its permissions, then try again.") from error
-        paths = [self._data / name for name in names if not name.startswith((".", "~")) and name != GLOSSARY]
-        stats = [(path.name, s) for path in paths if (s := _stat(path))]
-        return [(name, s.st_size, s.st_mtime_ns) for name, s in stats]
+        stamps = ((entry.name, file_records.stamp_of_entry(entry)) for entry in found)
+        return {name: stamp for name, stamp in stamps if stamp}
 
-    async def _build_index(self, sizes: dict[str, int]) -> tuple[DatasetIndex, bool]:
+    def _seen_after(self, before: "_Seen") -> "_Seen":
+        """What was seen before the files were read, with the stamps that only the reading has changed."""
+        after = self._scan()
+        files = {
+            name: after[name] if name in after and after[name].is_same_content(stamp) else stamp
+            for name, stamp in before.files.items()
+        }
+        return _Seen(files, before.glossary)
+
+    async def _build_index(self, stamps: dict[str, FileStamp]) -> tuple[DatasetIndex, bool]:
         """Builds the index for these files. It is final if no file failed for a temporary reason."""
-        files = await self._try_ingest_all(list(sizes))
-        united, paths, is_final = await self._unions.united(*self._named(files, sizes))
+        sizes = {name: stamp.size for name, stamp in stamps.items()}
+        files = await self._read_all(sizes)
+        united, paths, is_final = await self._unions.united(*await finish_in_thread(_named, files, sizes))
         tables = Tables(t for d in united for t in d.tables)
         index = DatasetIndex(tuple(united), tables, paths, frozenset(self._unions.parts))
         return index, is_final and all(file.is_final for file in files)
 
-    def _named(self, files: Sequence[_Ingested], sizes: dict[str, int]) -> tuple[list[Dataset], dict[str, Path]]:
-        """The datasets with unique names for their tables, and the Parquet file of each table."""
-        # Tables are named after their sheets, with the file's name added to repeated ones. Files keep their names.
-        name_counts = Counter(file.plain_name(table) for file in files for table in file.manifest.tables)
-        datasets: list[Dataset] = []
-        paths: dict[str, Path] = {}
-        for file in files:
-            shown = _shown_name(file.path.name)
-            stem = file_formats.table_stem(file.path)
-            dataset_id = manifests.unique_name(file_names.identifier(stem), {d.id for d in datasets})
-            tables: list[Table] = []
-            for table in file.manifest.tables:
-                name = file.plain_name(table)
-                if table.sheet and name_counts[name] > 1:
-                    name = file_names.identifier(f"{stem} {table.sheet}")
-                name = manifests.unique_name(name, set(paths))
-                paths[name] = self._folder(file.version, file.path) / table.file
-                tables.append(manifests.described(table, name, dataset_id))
-            datasets.append(
-                Dataset(
-                    id=dataset_id,
-                    file=shown,
-                    version=file.version,
-                    size=sizes[file.path.name],
-                    tables=tuple(tables),
-                    notes=file.manifest.notes,
-                    problem=file.problem,
-                    document=None if file.problem else file_formats.document_of(file.path),
-                )
-            )
-        return datasets, paths
+    async def _read_all(self, sizes: dict[str, int]) -> list[IngestedFile]:
+        """The outcome for each file. Small files are read side by side.
 
-    async def _try_ingest_all(self, names: list[str]) -> list[_Ingested]:
-        files: list[_Ingested] = []
+        Large files are read one by one, because each may use all the memory that a process is given.
+        """
+        found = await finish_in_thread(self._known_files, list(sizes))
+        done = len(found)
+
+        async def read(name: str) -> None:
+            nonlocal done
+            self.file_being_read = FileBeingRead(shown_name(name), done, len(sizes))
+            found[name] = await self._reader.read_or_explain(self._data / name)
+            done += 1
+
+        left = [name for name in sizes if name not in found]
+        small = [name for name in left if sizes[name] <= _SMALL]
+        waiting = iter(small)
+
+        async def read_small() -> None:
+            for name in waiting:
+                await read(name)
+
         try:
-            for done, name in enumerate(names):
-                self.file_being_read = FileBeingRead(_shown_name(name), done, len(names))
-                files.append(await self._try_ingest(self._data / name))
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(AT_ONCE, len(small) // _WORTH_A_PROCESS + 1)):
+                    group.create_task(read_small())
+            for name in left:
+                if name not in found:
+                    await read(name)
         finally:
             self.file_being_read = None
-        return files
+        return [found[name] for name in sizes]
 
-    async def _try_ingest(self, path: Path) -> _Ingested:
-        """Returns the file's tables, or its problem.
-
-        It does not raise, because one bad file must not hide the others.
-        """
-        try:
-            return await self._ingest(path)
-        except FileProblem as error:
-            return _Ingested(path, problem=error.message)
-        except CfoError as error:
-            return _Ingested(path, problem=error.message, is_final=False)
-        except FileNotFoundError:
-            return _Ingested(path, problem="The file was deleted while it was being read.", is_final=False)
-        except OSError as error:
-            problem = f"The file cannot be read ({error.strerror}). Check the file and the disk, then try again."
-            return _Ingested(path, problem=problem, is_final=False)
-
-    async def _ingest(self, path: Path) -> _Ingested:
-        """The tables of the file, from the cache if they are there. Raises a `CfoError` or an `OSError`.
-
-        A `FileProblem` is recorded: the file is not read again until it changes. An unsupported suffix is not recorded,
-        because another version may support it.
-        """
-        if path.is_symlink():
-            raise UnsupportedFile(f"{path.name} is a symbolic link. Copy the file itself into data/.")
-        file_formats.check_suffix(path)
-        stamp = file_records.stamp_of(path)
-        record = self._records.read(path, stamp)
-        if record.problem and (record.problem.seconds is None or record.problem.seconds >= self._timeout):
-            raise file_records.to_error(record.problem)
-        try:
-            version = record.version or await self._version(path, stamp)
-            if file_formats.document_of(path):
-                return _Ingested(path, version)
-            folder = self._folder(version, path)
-            manifest = manifests.read_manifest(folder)
-            if manifest is None:
-                manifest = await self._ask_worker("ingest", path.name, Manifest, path=str(path), folder=str(folder))
-                manifests.write_manifest(folder, manifest)
-        except FileProblem as error:
-            known = FileRecord(version=record.version, problem=file_records.to_problem(error))
-            self._records.write(path, stamp, known)
-            raise
-        return _Ingested(path, version, manifest)
+    def _known_files(self, names: list[str]) -> dict[str, IngestedFile]:
+        """The outcomes that are known without reading a file."""
+        known = ((name, self._reader.known(self._data / name)) for name in names)
+        return {name: found for name, found in known if found}
 
     async def _unite(self, name: str, parts: Sequence[Path], sources: Sequence[Source], folder: Path) -> Manifest:
         """Puts the tables in these Parquet files together. Raises a `CfoError`."""
         described = [source.model_dump(mode="json") for source in sources]
-        return await self._ask_worker(
+        return await self._reader.ask(
             "unite", name, Manifest, parts=[str(part) for part in parts], sources=described, folder=str(folder)
         )
 
-    async def _version(self, path: Path, stamp: str) -> str:
-        """The content hash. It is recorded, because hashing a large file takes a second."""
-        record = await self._ask_worker("file_version", path.name, FileRecord, path=str(path))
-        self._records.write(path, stamp, record)
-        return record.version or ""
 
-    async def _ask_worker(self, op: str, name: str, kind: type[_Answer], **arguments: Any) -> _Answer:
-        """The worker's answer about the file with this name.
-
-        The worker's errors are worded for queries, so they are replaced with file errors. The answer is validated,
-        because the file may have taken over the worker.
-        """
-        try:
-            answer = await self._worker.ask(op, self._timeout, **arguments)
-            return kind.model_validate(answer)
-        except QueryTimeout as error:
-            problem = f"{name} took longer than {self._timeout:g} s to read"
-            advice = "Split the file, or raise CFO_INGEST_TIMEOUT"
-            raise FileTooLarge(f"{problem}. {advice}.", seconds=self._timeout) from error
-        except QueryOutOfMemory as error:
-            limit = f"the {read_limits.MEMORY >> 30} GB that a process may use"
-            raise FileTooLarge(f"{name} needs more memory to read than {limit}. Split the file.") from error
-        except (WorkerLost, ValidationError) as error:
-            problem = f"{name} crashed the process that was reading it"
-            reason = f"it is damaged, or needs more memory than {read_limits.MEMORY >> 30} GB"
-            raise UnreadableFile(f"{problem}: {reason}. Save it again, or split it.") from error
-        except QueryError as error:
-            advice = "Check that the disk has free space, then try again; if that does not help, save the file again"
-            raise StorageFailed(f"{name} cannot be read at the moment. {advice}.") from error
-
-    def _folder(self, version: str, path: Path) -> Path:
-        return self._cache / f"{_FORMAT}-{version[:32]}{path.suffix.lower()}"
-
-
-def _shown_name(name: str) -> str:
-    """The name as text. Linux allows names that are not valid UTF-8."""
-    return os.fsencode(name).decode(errors="replace")
+def _named(files: Sequence[IngestedFile], sizes: dict[str, int]) -> tuple[list[Dataset], dict[str, Path]]:
+    """The datasets with unique names for their tables, and the Parquet file of each table."""
+    # Tables are named after their sheets, with the file's name added to repeated ones. Files keep their names.
+    name_counts = Counter(file.plain_name(table) for file in files for table in file.manifest.tables)
+    datasets: list[Dataset] = []
+    ids: set[str] = set()
+    paths: dict[str, Path] = {}
+    for file in files:
+        shown = shown_name(file.path.name)
+        stem = file_formats.table_stem(file.path)
+        dataset_id = manifests.unique_name(file_names.identifier(stem), ids)
+        ids.add(dataset_id)
+        tables: list[Table] = []
+        for table in file.manifest.tables:
+            name = file.plain_name(table)
+            if table.sheet and name_counts[name] > 1:
+                name = file_names.identifier(f"{stem} {table.sheet}")
+            name = manifests.unique_name(name, paths)
+            paths[name] = file.folder / table.file
+            tables.append(manifests.described(table, name, dataset_id))
+        datasets.append(
+            Dataset(
+                id=dataset_id,
+                file=shown,
+                version=file.version,
+                size=sizes[file.path.name],
+                tables=tuple(tables),
+                notes=file.manifest.notes,
+                problem=file.problem,
+                document=None if file.problem else file_formats.document_of(file.path),
+            )
+        )
+    return datasets, paths
 
 
-def _stat(path: Path) -> os.stat_result | None:
-    """The status of the file itself, not of a link's target. None if it is not a regular file or no longer exists."""
+def _may_be_a_dataset(entry: "os.DirEntry[str]") -> bool:
+    """Whether the entry, or the target of a link, is a file of the user."""
+    if entry.name.startswith((".", "~")) or entry.name == GLOSSARY:
+        return False
     try:
-        return path.lstat() if path.is_file() else None
+        return entry.is_file()
     except OSError:
-        return None
+        return False

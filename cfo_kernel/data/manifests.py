@@ -1,5 +1,6 @@
 """The tables of a folder in a workspace's `.cache/`, as the ingest worker describes them."""
 
+from collections.abc import Container
 from pathlib import Path
 
 from pydantic import Field, ValidationError
@@ -57,7 +58,7 @@ def described(table: IngestedTable, name: str, dataset_id: str) -> Table:
     )
 
 
-def unique_name(name: str, taken: set[str]) -> str:
+def unique_name(name: str, taken: Container[str]) -> str:
     """The name, with a number appended if it is taken."""
     count = 2
     unique = name

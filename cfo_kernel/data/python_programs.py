@@ -1,14 +1,14 @@
 """Python programs over the tables of a workspace: runs them confined, and stores their output in a thread."""
 
-import asyncio
 import contextlib
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ParamSpec, Protocol
 
+from cfo_kernel.cancellation import finish_in_thread
 from cfo_kernel.errors import (
     PythonDisabled,
     PythonFailed,
@@ -86,7 +86,7 @@ class PythonPrograms:
                     call = PythonCall(code=code, tables=tables, scratch=scratch, limits=limits)
                     result = await self._executor.run(call)
                     budget = _Budget(call, result.elapsed_ms / 1000)
-                    await _run_to_completion(_copy_files, result.files, budget, folder, stem, stored)
+                    await finish_in_thread(_copy_files, result.files, budget, folder, stem, stored)
                     table = await self._store_table(result, budget, folder / f"{stem}.parquet", rows)
         except BaseException:
             for path in stored:
@@ -105,7 +105,7 @@ class PythonPrograms:
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".adopt-") as name:
             copy, adopted = Path(name) / "result.parquet", Path(name) / "adopted.parquet"
             file = table.file.relative_to(call.scratch).as_posix()
-            await _run_to_completion(_copy_file, file, budget, copy)
+            await finish_in_thread(_copy_file, file, budget, copy)
             with _adoption_errors(call):
                 found = await self._adopt(
                     copy,
@@ -185,19 +185,7 @@ async def _new_scratch_folder(parent: Path) -> AsyncGenerator[Path]:
     try:
         yield folder
     finally:
-        await _run_to_completion(made.__exit__, None, None, None)
-
-
-async def _run_to_completion(work: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
-    """Runs the work in a thread and waits until it ends, even if the caller is cancelled.
-
-    The caller then removes the folders that the thread works in, so the thread must not outlive the caller.
-    """
-    task = asyncio.ensure_future(asyncio.to_thread(work, *args, **kwargs))
-    try:
-        await asyncio.shield(task)
-    finally:
-        await asyncio.wait({task})
+        await finish_in_thread(made.__exit__, None, None, None)
 
 
 def _copy_files(files: tuple[WrittenFile, ...], budget: _Budget, folder: Path, stem: str, stored: list[Path]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from cfo_kernel.data import checked_glossary, glossary_reader, hierarchies, result_pages, table_unions
 from cfo_kernel.data.closing_dates import MOST_ROWS
 from cfo_kernel.data.file_worker import FileWorker
+from cfo_kernel.data.file_workers import FileWorkers
 from cfo_kernel.data.glossary import GlossaryFile, without_hierarchy
 from cfo_kernel.data.glossary_guards import LostGuards
 from cfo_kernel.data.glossary_reader import Written
@@ -85,7 +86,7 @@ class WorkspaceData:
     ) -> None:
         self._data_dir = workspace_dir / "data"
         self._files = file_workers_dir(workspace_dir)
-        self._ingest = FileWorker(self._files)
+        self._ingest = FileWorkers(self._files)
         self._sql = SqlWorkerPool(workspace_dir / ".cache", workspace_dir / ".sql", timeout=query_timeout)
         self._cache = IngestCache(workspace_dir, self._ingest, ingest_timeout)
         self._schema: SchemaContext | None = None

@@ -10,10 +10,11 @@ import asyncio
 import contextlib
 import time
 import uuid
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from cfo_kernel.cancellation import finish_in_thread
 from cfo_kernel.errors import CfoError, QueryFailed, UnknownTable
 from cfo_kernel.executors import locked_temp_folders
 from cfo_kernel.executors.sql_names import fold_case
@@ -76,32 +77,30 @@ class SqlWorkerPool:
         async with self._slots:
             if self._is_closed:
                 raise workbench_closed()
-            worker = self._idle.pop() if self._idle else self._new()
+            worker = self._idle.pop() if self._idle else await self._added()
             try:
                 await worker.open(tables, self._timeout)
-                with worker.linked(thread_tables, sql) as links:
-                    out = worker.folder.outputs / uuid.uuid4().hex
-                    if op == "query" or file:
-                        arguments["file"] = str(out) if file else None
-                    answer = await worker.process.ask(
-                        op,
-                        timeout or self._timeout,
-                        sql=sql,
-                        thread_tables=links,
-                        known=list(thread_tables),
-                        on_progress=on_progress,
-                        **arguments,
-                    )
-                    if file:
-                        await asyncio.to_thread(worker.take_result, out, file)
-                    return answer
+                links = await worker.linked(thread_tables, sql)
+                out = worker.folder.outputs / uuid.uuid4().hex
+                if op == "query" or file:
+                    arguments["file"] = str(out) if file else None
+                answer = await worker.process.ask(
+                    op,
+                    timeout or self._timeout,
+                    sql=sql,
+                    thread_tables=links,
+                    known=list(thread_tables),
+                    on_progress=on_progress,
+                    **arguments,
+                )
+                if file:
+                    await finish_in_thread(worker.take_result, out, file)
+                return answer
             finally:
-                worker.folder.clear_outputs()
-                if worker in self._workers:  # otherwise the pool was closed in the meantime
-                    worker.idle_since = time.monotonic()
-                    self._idle.append(worker)
-                    if len(self._idle) > 1 and (self._ending_idle is None or self._ending_idle.done()):
-                        self._ending_idle = asyncio.create_task(self._end_idle())
+                try:
+                    await finish_in_thread(worker.folder.clear)
+                finally:
+                    self._release(worker)
 
     async def close(self) -> None:
         """Ends the processes and removes their folders."""
@@ -111,12 +110,21 @@ class SqlWorkerPool:
         workers, self._workers, self._idle = self._workers, [], []
         for worker in workers:
             await worker.process.close()
-            worker.folder.remove()
+            await finish_in_thread(worker.folder.remove)
         with contextlib.suppress(OSError):  # another engine may have its workers there
             self._folder.rmdir()
 
+    def _release(self, worker: "_PooledWorker") -> None:
+        """Makes the process available to the next query, unless the pool was closed in the meantime."""
+        if worker in self._workers:
+            worker.idle_since = time.monotonic()
+            self._idle.append(worker)
+            if len(self._idle) > 1 and (self._ending_idle is None or self._ending_idle.done()):
+                self._ending_idle = asyncio.create_task(self._end_idle())
+
     async def _start(self, worker: "_PooledWorker", tables: TableFiles) -> None:
         with contextlib.suppress(CfoError, OSError):
+            await finish_in_thread(locked_temp_folders.remove_abandoned, self._folder)
             await worker.open(tables, self._timeout)
             await worker.process.start()
 
@@ -133,11 +141,17 @@ class SqlWorkerPool:
             try:
                 await longest_idle.process.close()
             finally:
-                longest_idle.folder.remove()
+                await finish_in_thread(longest_idle.folder.remove)
+
+    async def _added(self) -> "_PooledWorker":
+        """Another worker. The first one removes what crashed processes have left."""
+        if not self._workers:
+            await finish_in_thread(locked_temp_folders.remove_abandoned, self._folder)
+            if self._is_closed:
+                raise workbench_closed()
+        return self._new()
 
     def _new(self) -> "_PooledWorker":
-        if not self._workers:
-            locked_temp_folders.remove_abandoned(self._folder)
         try:
             worker = _PooledWorker(self._cache, self._folder)
         except OSError as error:
@@ -167,19 +181,14 @@ class _PooledWorker:
             await self.process.restart_with({"op": "open", "tables": paths, "seconds": seconds + 1})
             self._tables = dict(tables)
 
-    @contextlib.contextmanager
-    def linked(self, thread_tables: TableFiles, sql: str) -> Generator[dict[str, str]]:
-        """Links those of the thread's results whose names occur in the SQL into `in/`, until the query has ended."""
+    async def linked(self, thread_tables: TableFiles, sql: str) -> dict[str, str]:
+        """Links those of the thread's results whose names occur in the SQL into `in/`, until the folder is cleared."""
         text = fold_case(sql)
-        links: dict[str, str] = {}
-        try:
-            for name, path in thread_tables.items():
-                if fold_case(name) in text:
-                    links[name] = str(self._link(name, path))
-            yield links
-        finally:
-            for link in links.values():
-                Path(link).unlink(missing_ok=True)
+        named = {name: path for name, path in thread_tables.items() if fold_case(name) in text}
+        return await finish_in_thread(self._links, named) if named else {}
+
+    def _links(self, files: TableFiles) -> dict[str, str]:
+        return {name: str(self._link(name, path)) for name, path in files.items()}
 
     def _link(self, name: str, path: Path) -> Path:
         """Makes a thread's file readable for the worker."""

@@ -71,24 +71,29 @@ class WorkerFolder:
                 raise
             shutil.copyfile(made, target, follow_symlinks=False)
 
-    def clear_outputs(self) -> None:
-        """Removes the files that a failed or stopped request left in `out/`."""
-        for entry in os.scandir(self.outputs) if self.outputs.is_dir() else ():
-            remove(Path(entry.path))
+    def clear(self) -> None:
+        """Removes the links of a request, and the files that it left in `out/`. Takes time, as `remove`."""
+        for folder in (self.inputs, self.outputs):
+            for entry in os.scandir(folder) if folder.is_dir() else ():
+                remove(Path(entry.path))
 
     def remove(self) -> None:
-        """Removes the folder and releases its lock. The process must have ended."""
+        """Removes the folder and releases its lock. The process must have ended. Takes time, as `remove`."""
         shutil.rmtree(self.path, ignore_errors=True)
         os.close(self._lock)
 
 
-def remove(path: Path) -> None:
-    """Removes a file, or a folder with everything in it, if it exists. Links are not followed."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        with contextlib.suppress(OSError):
-            path.unlink()
+def remove(*paths: Path) -> None:
+    """Removes files, and folders with everything in them, if they exist. Links are not followed.
+
+    A worker may have left many or large files, so the engine calls this in a thread.
+    """
+    for path in paths:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            with contextlib.suppress(OSError):
+                path.unlink()
 
 
 def confine_worker(memory_bytes: int, folder: Path, read: Iterable[Path] = ()) -> None:

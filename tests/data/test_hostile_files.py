@@ -152,7 +152,7 @@ async def test_the_process_is_confined(data: Path, worker: CountingWorker) -> No
 async def test_a_worker_without_landlock_reads_within_its_limits(data: Path, tmp_path: Path) -> None:
     """On a system that cannot confine processes, the worker reads files all the same, as SQL workers do."""
     without = CountingWorker(tmp_path)
-    _, process = without.worker._running()
+    _, process = await without.worker._running()
     start = "import sys; from cfo_kernel.executors import landlock; landlock.abi = lambda: 0; "
     main = "from cfo_kernel.data import file_process; file_process.main(sys.argv[1])"
     process._command = (sys.executable, "-I", "-c", start + main, process._command[-1])
@@ -215,7 +215,7 @@ def test_a_process_that_was_taken_over_reaches_only_its_folder(tmp_path: Path) -
 async def test_only_files_are_taken_from_a_worker(data: Path, worker: CountingWorker) -> None:
     """A process without Landlock left a link in place of a table."""
     (data / "good.csv").write_text("a,b\n1,2\n")
-    folder, _ = worker.worker._running()
+    folder, _ = await worker.worker._running()
     (folder.outputs / "made").mkdir()
     (folder.outputs / "made" / "0.parquet").symlink_to("/etc/passwd")
     with pytest.raises(CfoError, match="cannot be stored"):

@@ -138,6 +138,83 @@ async def test_a_changed_file_is_a_new_version(data: Path, worker: LocalWorker, 
     assert worker.ingested == ["a.csv", "a.csv"]
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_a_file_written_in_place_with_its_old_size_and_time_is_read_again(
+    data: Path, tmp_path: Path, worker: LocalWorker, cache: IngestCache, restarted: bool
+) -> None:
+    (data / "a.csv").write_text("a,b\n1,2\n")
+    first, before = await cache.index(), (data / "a.csv").stat()
+    assert await cache.index() is first
+    while (data / "a.csv").stat().st_ctime_ns == before.st_ctime_ns:  # the file system's clock ticks every few ms
+        (data / "a.csv").write_text("a,b\n1,9\n")
+        os.utime(data / "a.csv", ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (data / "a.csv").stat()[:9] == before[:9]
+    again = IngestCache(tmp_path, worker, 30) if restarted else cache
+    assert (await again.index()).datasets[0].version != first.datasets[0].version
+
+
+async def test_links_to_a_file_do_not_make_it_a_new_version(
+    data: Path, tmp_path: Path, worker: LocalWorker, cache: IngestCache
+) -> None:
+    """The worker reads each file through a link, and backups make others."""
+    (data / "a.csv").write_text("a,b\n1,2\n")
+    asked: list[str] = []
+    ask = worker.ask
+
+    async def linked(op: str, seconds: float, **arguments: Any) -> dict[str, Any]:
+        asked.append(op)
+        os.link(data / "a.csv", tmp_path / "link")
+        try:
+            return await ask(op, seconds, **arguments)
+        finally:
+            (tmp_path / "link").unlink()
+
+    worker.ask = linked
+    first = await cache.index()
+    assert await cache.index() is first
+    assert (await IngestCache(tmp_path, worker, 30).index()).files == first.files
+    assert asked == ["file_version", "ingest"]
+    os.link(data / "a.csv", tmp_path / "backup")
+    assert (await cache.index()).files == first.files
+    assert worker.ingested == ["a.csv"]
+
+
+async def test_small_files_are_read_side_by_side_and_large_ones_alone(
+    data: Path, cache: IngestCache, worker: LocalWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cfo_kernel.data.ingest_cache.AT_ONCE", 3)
+    monkeypatch.setattr("cfo_kernel.data.ingest_cache._WORTH_A_PROCESS", 2)
+    for number in range(6):
+        (data / f"small{number}.csv").write_text("a,b\n1,2\n")
+    for name in ("large1.csv", "large2.csv"):
+        (data / name).write_text("a,b\n" + "1,2\n" * 300_000)
+    reading: set[str] = set()
+    together: dict[str, int] = {}
+
+    async def recorded(op: str, _: float, **arguments: Any) -> dict[str, Any]:
+        name = Path(arguments["path"]).name
+        if op == "ingest":
+            reading.add(name)
+            await asyncio.sleep(0)
+            together.update({each: max(len(reading), together.get(each, 0)) for each in reading})
+            reading.discard(name)
+        return ingest_worker.HANDLERS["file_version"](arguments["path"]) if op == "file_version" else {"tables": []}
+
+    monkeypatch.setattr(worker, "ask", recorded)
+    assert len((await cache.index()).datasets) == 8
+    assert together["large1.csv"] == together["large2.csv"] == 1
+    assert max(together.values()) == 3
+
+
+async def test_a_data_folder_that_is_a_link_is_refused(data: Path, tmp_path: Path, cache: IngestCache) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "a.csv").write_text("a,b\n1,2\n")
+    data.rmdir()
+    data.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(StorageFailed, match="data/ is a link"):
+        await cache.index()
+
+
 async def test_a_deleted_file_is_no_longer_a_dataset(data: Path, cache: IngestCache) -> None:
     (data / "a.csv").write_text("a,b\n1,2\n")
     await cache.index()
@@ -152,9 +229,9 @@ async def test_a_file_deleted_during_the_ingest_affects_no_other(
         (data / name).write_text("a,b\n1,2\n")
     scan = cache._scan
 
-    def scan_and_delete() -> list[tuple[str, int, int]]:
+    def scan_and_delete() -> Any:
         seen = scan()
-        (data / "a.csv").unlink()
+        (data / "a.csv").unlink(missing_ok=True)
         return seen
 
     monkeypatch.setattr(cache, "_scan", scan_and_delete)
