@@ -13,6 +13,7 @@ from types import FrameType
 import uvicorn
 
 from cfo_api.app import create_app
+from cfo_api.collection_pauses import CollectionPauses
 from cfo_api.connections import room_for_streams, server_config
 from cfo_kernel import CfoError, Settings, connect
 from cfo_kernel.errors import InvalidSettings
@@ -90,8 +91,10 @@ async def _serve(listening: socket.socket, host: str, settings: Settings) -> int
         server = _Server(config, app.state.closing)
         shown_host = f"[{host}]" if ":" in host else host
         announcing = asyncio.create_task(_announce(server, f"http://{shown_host}:{listening.getsockname()[1]}"))
+        pauses = CollectionPauses(lambda: app.state.long_requests.count == 0)
         try:
-            await server.serve([listening])
+            with pauses.kept_short():
+                await server.serve([listening])
         finally:
             announcing.cancel()
         return 0 if server.started else 1

@@ -23,10 +23,14 @@ class LongRequests:
         self._client_limit = client_limit
         self._counts: Counter[str] = Counter()
 
+    @property
+    def count(self) -> int:
+        return self._counts.total()
+
     @contextmanager
     def place(self, client: str) -> Generator[None]:
         """Counts a request for the duration of the block. Raises `TooManyStreams`."""
-        if self._counts.total() >= self._limit:
+        if self.count >= self._limit:
             raise TooManyStreams(_text(f"{self._limit:,}, the limit of the server (CFO_STREAM_LIMIT)"))
         if self._counts[client] >= self._client_limit:
             raise TooManyStreams(_text(f"{self._client_limit:,}, the limit for one client (CFO_CLIENT_STREAM_LIMIT)"))

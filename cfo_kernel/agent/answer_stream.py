@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from cfo_kernel.agent.chat_chunks import ChunkRepair
 from cfo_kernel.agent.chunk_text import answer_length, storable
-from cfo_kernel.agent.event_limits import LONGEST_ANSWER, LONGEST_EVENT, Pace, endless, event_value, is_cut_off
+from cfo_kernel.agent.event_limits import LONGEST_ANSWER, LONGEST_EVENT, Pace, endless, event_value
 from cfo_kernel.agent.joined_chunks import joined
 from cfo_kernel.agent.server_messages import server_message, with_plain_code
 from cfo_kernel.agent.server_responses import peek
@@ -23,6 +23,8 @@ from cfo_kernel.errors import TokenLimitReached
 _REST_SECONDS = 0.1
 _WHOLE = (b"{", b"[", b"<")
 """How a JSON value or a web page begins, but not a stream."""
+_FIELDS = (b"data", b"event", b"id", b"retry", b":")
+"""How a stream begins."""
 _MOST_WAITING = 60
 """How many events are read in advance. Each can be as long as `LONGEST_EVENT`."""
 
@@ -51,6 +53,7 @@ class AnswerStream(AsyncStream[object]):
         media_type = self.response.headers.get("content-type", "")
         self._repair = repair
         self._first, self._rest = list[object](), self._events()
+        beginning = b""
         try:
             with self._connection_errors():
                 beginning = await peek(self.response)
@@ -63,6 +66,9 @@ class AnswerStream(AsyncStream[object]):
         except StopAsyncIteration:
             if "event-stream" not in media_type:
                 raise NotACompletion(self.response, "") from None
+            if beginning.startswith(_FIELDS):
+                cut_off = httpx2.RemoteProtocolError("The first event is incomplete.")
+                raise APIConnectionError(request=self.response.request) from cut_off
         except BaseException:
             await self.close()
             raise
@@ -128,29 +134,18 @@ class AnswerStream(AsyncStream[object]):
 
     async def _events(self) -> AsyncGenerator[object]:
         """The JSON of each event up to [DONE]. Raises an error for an event that reports one."""
-        unreadable: ValueError | None = None
         try:
             async with aclosing(self._sent()) as events:
                 async for text in events:
-                    if unreadable:
-                        raise unreadable
                     if text.startswith("[DONE]"):
                         self._done = True
                         await _read_rest(events)
                         return
-                    try:
-                        data = event_value(text)
-                    except ValueError as error:
-                        if not is_cut_off(text):
-                            raise
-                        unreadable = error
-                        continue
+                    data = event_value(text)
                     if isinstance(data, dict) and (error := cast("dict[str, Any]", data).get("error")):
                         message = server_message(error).text or "The stream ended with an error."
                         raise APIError(message, self.response.request, body=with_plain_code(error))
                     yield data
-            if unreadable:  # it is the last event
-                raise APIConnectionError(request=self.response.request) from unreadable
         finally:
             await self.close()
 

@@ -5,8 +5,6 @@ import json
 import re
 import time
 
-from pydantic_core import from_json
-
 from cfo_kernel.errors import TokenLimitReached
 
 LONGEST_ANSWER = 1_000_000
@@ -28,15 +26,6 @@ def event_value(text: str) -> object:
     if _marks(text) > _MOST_VALUES and _marks(_STRING.sub("", text)) > _MOST_VALUES:
         raise ValueError("The event has too many values.")
     return json.loads(text)
-
-
-def is_cut_off(text: str) -> bool:
-    """Whether the text is the beginning of a JSON value, so that the rest of the event did not arrive."""
-    try:
-        from_json(text, allow_partial=True)
-    except ValueError:
-        return False
-    return True
 
 
 def endless() -> TokenLimitReached:

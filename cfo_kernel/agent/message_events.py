@@ -18,7 +18,6 @@ from cfo_kernel.agent.event_limits import (
     Pace,
     endless,
     event_value,
-    is_cut_off,
 )
 from cfo_kernel.agent.usage import token_count
 from cfo_kernel.errors import ModelMisbehaved
@@ -57,20 +56,11 @@ class _Events(httpx2.AsyncByteStream):
         headers = {"content-type": "text/event-stream"}
         source = httpx2.Response(200, headers=headers, stream=self._body, request=self._request)
         pace = Pace()
-        unreadable: ValueError | None = None
         try:
             async for event in httpx2.EventSource(source, LONGEST_EVENT):
                 await pace.turn()
-                if unreadable:
-                    raise unreadable
                 if event.data:
-                    try:
-                        data = storable(event_value(event.data))
-                    except ValueError as error:
-                        if not is_cut_off(event.data):
-                            raise
-                        unreadable = error  # unless it is the last event
-                        continue
+                    data = storable(event_value(event.data))
                     for kind, each in self._repaired(event.event, data):
                         yield f"event: {kind}\ndata: {json.dumps(each)}\n\n".encode()
         except httpx2.SSEError:

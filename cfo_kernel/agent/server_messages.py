@@ -1,12 +1,13 @@
 """Extracts the error message of a model's server, a sentence and a code, from any of the forms that servers use."""
 
-import json
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from html import unescape
 from itertools import islice
 from typing import Any, NamedTuple, cast
+
+from pydantic_core import from_json
 
 from cfo_kernel.agent.shown_text import without_keys
 from cfo_kernel.clean_text import clean_text
@@ -150,8 +151,8 @@ def _parsed(value: object) -> object:
     text = value.strip()[:_READ]
     if text.startswith(("{", "[")):
         try:
-            return json.loads(text)
-        except (ValueError, RecursionError):
+            return from_json(text, allow_partial="trailing-strings")  # a long body was cut off
+        except ValueError:
             return text
     if text.startswith("<"):
         return _without_markup(text)

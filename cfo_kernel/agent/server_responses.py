@@ -61,16 +61,15 @@ def _replace(response: httpx2.Response, code: str, message: str) -> None:
 
 
 async def peek(response: httpx2.Response) -> bytes:
-    """The first bytes of the body that are not whitespace, which is read again afterwards."""
+    """The first bytes of the body, which are read again afterwards. White space before them is left out."""
     stream = cast("httpx2.AsyncByteStream", response.stream)
     parts = aiter(stream)
     first = b""
     async for part in parts:
-        first += part
-        if first.lstrip():
+        if first := part.lstrip():
             break
     response.stream = _Peeked(stream, first, parts)
-    return first.lstrip()
+    return first
 
 
 class _Peeked(httpx2.AsyncByteStream):

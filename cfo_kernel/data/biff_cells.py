@@ -48,12 +48,43 @@ def examine(path: Path) -> ExaminedMarks:
         raise UnreadableFile(message) from error
 
 
+class _Records:
+    """The records of a workbook.
+
+    Each is part of one sheet, so that no more is read than twice the data. A damaged workbook may list a sheet hundreds
+    of times.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._left = 2 * len(data)
+
+    def part(self, at: int) -> Iterator[tuple[int, bytes]]:
+        """The records of a part of the workbook, up to its end. Parts within it, such as charts, are skipped.
+
+        Raises `IndexError` if too much was read.
+        """
+        data, depth = self._data, 0
+        while at + 4 <= len(data):
+            kind, length = struct.unpack_from("<HH", data, at)
+            depth += (kind == _Kind.BEGIN) - (kind == _Kind.END)
+            if not depth:
+                return
+            if depth == 1:
+                yield kind, data[at + 4 : at + 4 + length]
+            at += 4 + length
+            self._left -= 4 + length
+            if self._left < 0:
+                raise IndexError
+
+
 def _examine(data: bytes, name: str) -> ExaminedMarks:
+    records = _Records(data)
     sheets: list[tuple[str, int]] = []
     formats: dict[int, str] = {}
     styles: list[int] = []
     is_new = True
-    for kind, body in _records(data, 0):
+    for kind, body in records.part(0):
         match kind:
             case _Kind.BEGIN:
                 is_new = struct.unpack_from("<H", body)[0] == _NEW
@@ -68,12 +99,12 @@ def _examine(data: bytes, name: str) -> ExaminedMarks:
             case _:
                 pass
     masks = number_masks.style_marks(styles, formats)
-    return ExaminedMarks({sheet: _cells(data, offset, masks) for sheet, offset in sheets})
+    return ExaminedMarks({sheet: _cells(records.part(offset), masks) for sheet, offset in sheets})
 
 
-def _cells(data: bytes, offset: int, masks: dict[int, str]) -> SheetMarks:
+def _cells(records: Iterator[tuple[int, bytes]], masks: dict[int, str]) -> SheetMarks:
     marks = SheetMarks()
-    for kind, body in _records(data, offset):
+    for kind, body in records:
         match kind:
             case _Kind.FORMULA | _Kind.FLAG if (error := _error(kind, body)) is not None:
                 row, column = struct.unpack_from("<HH", body)
@@ -101,19 +132,6 @@ def _error(kind: int, body: bytes) -> int | None:
     if kind == _Kind.FLAG:
         return body[6] if body[7:8] == b"\1" else None
     return body[8] if body[12:14] == b"\xff\xff" and body[6] == 2 else None
-
-
-def _records(data: bytes, at: int) -> Iterator[tuple[int, bytes]]:
-    """The records of a part of the workbook, up to its end. Parts within it, such as charts, are skipped."""
-    depth = 0
-    while at + 4 <= len(data):
-        kind, length = struct.unpack_from("<HH", data, at)
-        depth += (kind == _Kind.BEGIN) - (kind == _Kind.END)
-        if not depth:
-            return
-        if depth == 1:
-            yield kind, data[at + 4 : at + 4 + length]
-        at += 4 + length
 
 
 def _text(body: bytes, is_new: bool) -> str:

@@ -12,6 +12,7 @@ from cfo_kernel.data.cell_marks import ExaminedMarks, SheetMarks
 from cfo_kernel.data.lost_cells import xml_parser
 from cfo_kernel.data.number_masks import PERCENT
 from cfo_kernel.data.sheet_values import MAX_ROWS
+from cfo_kernel.errors import FileTooLarge
 
 _CONTENT, _STYLES = "content.xml", "styles.xml"
 _CHUNK = 1 << 20
@@ -25,6 +26,7 @@ _SUSPECT = re.compile(
 formula without a value."""
 _HIDDEN = ("collapse", "filter")
 _MOST_REPEATED = 1_000
+_MOST_UNCALCULATED = 2_000_000
 
 
 def examine(path: Path) -> ExaminedMarks:
@@ -72,6 +74,7 @@ class _Cells:
         self._defaults: list[str] = []
         self._error: int | None = None
         self._text = ""
+        self._uncalculated = 0
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         found = {key.rpartition("|")[2]: value for key, value in attributes.items()}
@@ -130,6 +133,11 @@ class _Cells:
     def _cell(self, found: dict[str, str], kinds: set[str]) -> None:
         count = _count(found, "columns")
         self._sheet.add_merged(self._row, self._column, _spanned(found, "rows"), _spanned(found, "columns"))
+        if not kinds and "formula" in found:
+            self._uncalculated += min(count, _MOST_REPEATED)
+            if self._uncalculated > _MOST_UNCALCULATED:
+                problem = f"The workbook has more than {_MOST_UNCALCULATED:,} formulas that were never calculated"
+                raise FileTooLarge(f"{problem}. Open it in LibreOffice and save it.")
         style = found.get("style-name") or (self._defaults[self._column] if self._column < len(self._defaults) else "")
         for column in range(self._column, self._column + min(count, _MOST_REPEATED)):
             if "error" in kinds:

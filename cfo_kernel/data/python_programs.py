@@ -1,12 +1,13 @@
 """Python programs over the tables of a workspace: runs them confined, and stores their output in a thread."""
 
 import contextlib
+import shutil
 import tempfile
 import time
 from collections.abc import AsyncGenerator, Generator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ParamSpec, Protocol
+from typing import Any, Protocol
 
 from cfo_kernel.cancellation import finish_in_thread
 from cfo_kernel.errors import (
@@ -32,8 +33,7 @@ from cfo_kernel.replies import Query, ResultTable
 
 _STORED_SIZE = 2  # times what a program may write, because its table may be packed less tightly here
 _MAX_NOTES = 50
-
-P = ParamSpec("P")
+_LEAST_FREE = 1 << 20  # bytes; an answer and the result of a small program take more
 
 
 class AdoptTable(Protocol):
@@ -84,7 +84,8 @@ class PythonPrograms:
             with _storage_errors():
                 async with _new_scratch_folder(folder) as scratch:
                     call = PythonCall(code=code, tables=tables, scratch=scratch, limits=limits)
-                    result = await self._executor.run(call)
+                    with _disk_errors(scratch):
+                        result = await self._executor.run(call)
                     budget = _Budget(call, result.elapsed_ms / 1000)
                     await finish_in_thread(_copy_files, result.files, budget, folder, stem, stored)
                     table = await self._store_table(result, budget, folder / f"{stem}.parquet", rows)
@@ -149,6 +150,18 @@ class _Budget:
         if left <= 0:
             raise python_results.timeout_error(self.call)
         return left
+
+
+@contextlib.contextmanager
+def _disk_errors(scratch: Path) -> Generator[None]:
+    """Raises `StorageFailed` if a program failed when the disk was full, because it may have failed for that reason."""
+    try:
+        yield
+    except PythonFailed as error:
+        if shutil.disk_usage(scratch).free >= _LEAST_FREE:
+            raise
+        message = "The disk is too full to run the program. Free some space, then try again."
+        raise StorageFailed(message) from error
 
 
 def _notes(table: PythonTable, names: list[str]) -> list[str]:

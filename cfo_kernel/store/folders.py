@@ -48,7 +48,14 @@ def is_valid_text(text: str) -> bool:
 
 
 def make_workspace(folder: Path) -> None:
-    """Creates the missing folders of a workspace."""
+    """Creates the missing folders of a workspace.
+
+    Raises `StorageFailed` if one of them is a link, because files outside the workspace would be read and moved.
+    """
+    for name in ("data", "threads"):
+        if (folder / name).is_symlink():
+            message = f"{name}/ of the workspace {folder.name} is a link. Replace it with the folder that it points to."
+            raise StorageFailed(message)
     (folder / "data").mkdir(parents=True, exist_ok=True)
     (folder / "threads").mkdir(exist_ok=True)
 
@@ -122,13 +129,24 @@ def to_trash(parent: Path, path: Path) -> Path:
     return target
 
 
-def discard(parent: Path, path: Path) -> None:
-    """Moves a file or folder to the `.trash/` of a workspace or root, unless another deletion has already moved it."""
+def discard(parent: Path, path: Path) -> Path | None:
+    """Moves a file or folder to the `.trash/` of a workspace or root.
+
+    Returns the new path, or None if another deletion has already moved it.
+    """
     try:
-        to_trash(parent, path)
+        return to_trash(parent, path)
     except FileNotFoundError:
         if path.exists():
             raise
+        return None
+
+
+def take_back(discarded: Path | None, path: Path) -> None:
+    """Undoes `discard`, if possible."""
+    if discarded is not None and not path.exists():
+        with contextlib.suppress(OSError):
+            discarded.rename(path)
 
 
 def create_catalog_folder(root: Path) -> Path:

@@ -2,8 +2,10 @@
 
 import contextlib
 from collections.abc import Generator
+from pathlib import Path
 
-from cfo_kernel.errors import StorageFailed
+from cfo_kernel.errors import CfoError, StorageFailed
+from cfo_kernel.store import folders
 
 
 @contextlib.contextmanager
@@ -18,3 +20,16 @@ def storage_errors(what: str) -> Generator[None]:
 def storage_failed(what: str, error: OSError) -> StorageFailed:
     reason = error.strerror or error
     return StorageFailed(f"{what} ({reason}). Check the disk and its permissions, then try again.")
+
+
+@contextlib.contextmanager
+def undone(moved: Path | None, original: Path) -> Generator[None]:
+    """Moves a folder back from the trash if the database cannot remove its row, for example because the disk is full.
+
+    The error then says the truth: nothing was deleted.
+    """
+    try:
+        yield
+    except CfoError:
+        folders.take_back(moved, original)
+        raise

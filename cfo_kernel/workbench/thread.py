@@ -36,7 +36,7 @@ from cfo_kernel.store.history import MessageEntry
 from cfo_kernel.workbench import downloads
 from cfo_kernel.workbench.engine import Engine, title_of
 from cfo_kernel.workbench.run import EmbeddedRun
-from cfo_kernel.workbench.storage_errors import storage_errors
+from cfo_kernel.workbench.storage_errors import storage_errors, undone
 
 _FIRST = PageRequest()
 
@@ -207,8 +207,9 @@ class EmbeddedThread:
         engine, folder = self._engine.use(), self.thread_dir
         await engine.dispatch.stop_runs(self.workspace_id, self.id)
         with storage_errors("The folder of the thread cannot be moved to .trash/"):
-            await asyncio.to_thread(folders.discard, engine.workspace_dir(self._workspace), folder)
-        engine.catalog.remove_thread(self.workspace_id, self.id)
+            moved = await asyncio.to_thread(folders.discard, engine.workspace_dir(self._workspace), folder)
+        with undone(moved, folder):
+            engine.catalog.remove_thread(self.workspace_id, self.id)
 
     async def page(self, file: str, request: PageRequest = _FIRST) -> ResultPage:
         """Returns a page of rows from a Parquet file in the thread (`results/x` or `analysis/x`), filtered and sorted.

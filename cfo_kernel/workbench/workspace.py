@@ -22,7 +22,7 @@ from cfo_kernel.store.catalog import WorkspaceRow
 from cfo_kernel.upload_source import UploadSource
 from cfo_kernel.workbench import downloads, glossary_view, unions, uploads
 from cfo_kernel.workbench.engine import Engine
-from cfo_kernel.workbench.storage_errors import storage_errors
+from cfo_kernel.workbench.storage_errors import storage_errors, undone
 from cfo_kernel.workbench.table import DIRECT_ROWS, EmbeddedTable
 from cfo_kernel.workbench.thread import EmbeddedThread
 
@@ -72,8 +72,9 @@ class EmbeddedWorkspace:
         await engine.dispatch.stop_runs(self.id)
         await engine.close_workspace_data(self._row)
         await engine.dispatch.stop_runs(self.id)  # a message may have arrived while the workers ended
-        await asyncio.to_thread(_move_to_trash, engine.root, folder)
-        engine.catalog.remove_workspace(self.id)
+        moved = await asyncio.to_thread(_move_to_trash, engine.root, folder)
+        with undone(moved, folder):
+            engine.catalog.remove_workspace(self.id)
 
     async def upload(self, source: UploadSource, name: str | None = None) -> Dataset:
         """Stores a file (a path, or a binary stream with a name) in `data/`, after checking that it is a table.
@@ -246,7 +247,7 @@ def _listed(data: Path) -> list[DataFile]:
     return found
 
 
-def _move_to_trash(folder: Path, path: Path) -> None:
+def _move_to_trash(folder: Path, path: Path) -> Path | None:
     """Moves the file or folder to the `.trash/` in `folder`. If that is on another disk, this takes time to copy."""
     with storage_errors(f"{path.name} cannot be moved to .trash/"):
-        folders.discard(folder, path)
+        return folders.discard(folder, path)

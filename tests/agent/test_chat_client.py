@@ -140,7 +140,7 @@ async def test_an_error_in_the_stream_is_raised(kind: type[AsyncOpenAI]) -> None
 @pytest.mark.parametrize("kind", CLIENTS)
 async def test_an_event_that_is_not_json_is_raised(kind: type[AsyncOpenAI]) -> None:
     with pytest.raises(json.JSONDecodeError):
-        await chunks(b'data: {"id": \n\n', kind)
+        await chunks(b'data: {"id" 1}\n\n', kind)
 
 
 @pytest.mark.parametrize("data", [[1], "text", 3])

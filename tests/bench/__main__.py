@@ -16,6 +16,7 @@ NAMES = (
     "over_http",
     "many_threads",
     "listeners",
+    "loop_gaps",
     "cold_start",
     "page",
 )

@@ -19,19 +19,24 @@ LIMITS = {"CFO_STREAM_LIMIT": "2000", "CFO_CLIENT_STREAM_LIMIT": "2000"}
 
 
 async def measure() -> list[Figure]:
+    raise_limit()
+    return [await _idle(), *await _one_run()]
+
+
+def raise_limit() -> None:
+    """Allows this process and the server enough open connections."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))
-    return [await _idle(), *await _one_run()]
 
 
 async def _idle() -> Figure:
     async with serving(LIMITS) as server, contextlib.AsyncExitStack() as stack:
         body = {"workspace_id": NAME, "message": FIRST_WORD}
         (await server.client.post("/chat", json=body)).raise_for_status()  # loads the agent
-        runs = [await _start_run(server, SILENCE) for _ in range(RUNS)]
+        runs = [await start_run(server, SILENCE) for _ in range(RUNS)]
         alone, memory = await _cpu_share(server), server.resident()
         for number in range(CLIENTS):
-            await _listen(server, runs[number % RUNS], stack)
+            await listen(server, runs[number % RUNS], stack)
         busy = await _cpu_share(server)
         more = server.resident() - memory
         for run in runs:
@@ -45,10 +50,10 @@ async def _one_run() -> list[Figure]:
     async with serving(LIMITS) as server, contextlib.AsyncExitStack() as stack:
         body = {"workspace_id": NAME, "message": FIRST_WORD}
         (await server.client.post("/chat", json=body)).raise_for_status()  # loads the agent
-        run = await _start_run(server, SLOWLY)
-        readers = [await _listen(server, run, stack) for _ in range(LISTENERS)]
+        run = await start_run(server, SLOWLY)
+        readers = [await listen(server, run, stack) for _ in range(LISTENERS)]
         memory = server.resident()
-        ends = [asyncio.create_task(_read_to_end(reader)) for reader in readers]
+        ends = [asyncio.create_task(read_to_end(reader)) for reader in readers]
         before = server.cpu_seconds()
         health, cancelled = await asyncio.to_thread(_times, server.url, run)
         share = (server.cpu_seconds() - before) / SECONDS
@@ -65,7 +70,7 @@ async def _one_run() -> list[Figure]:
     ]
 
 
-async def _read_to_end(reader: asyncio.StreamReader) -> int:
+async def read_to_end(reader: asyncio.StreamReader) -> int:
     """Reads a stream to its end, and returns the number of its last event."""
     last = 0
     async for line in reader:
@@ -93,7 +98,8 @@ def _seconds(url: str, method: str = "GET") -> float:
     return time.perf_counter() - started
 
 
-async def _start_run(server: Server, message: str) -> str:
+async def start_run(server: Server, message: str) -> str:
+    """Starts a thread with this message, and returns the id of its run."""
     answer = await server.client.post(f"/workspaces/{NAME}/threads", json={"message": message})
     return answer.json()["run"]["run_id"]
 
@@ -106,7 +112,7 @@ async def _cpu_share(server: Server) -> float:
     return (server.cpu_seconds() - before) / SECONDS
 
 
-async def _listen(server: Server, run_id: str, stack: contextlib.AsyncExitStack) -> asyncio.StreamReader:
+async def listen(server: Server, run_id: str, stack: contextlib.AsyncExitStack) -> asyncio.StreamReader:
     """Connects a client, and waits until it has received the start of the run."""
     host, port = server.url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))

@@ -2,8 +2,8 @@
 
 It is stateless: each answer depends only on the conversation in the request, so any number of turns can run at once. A
 turn lists the tables, queries them, and answers, in three requests. The question `FIRST_WORD` is answered immediately,
-`AT_LENGTH` immediately with a long text, `SLOWLY` one piece at a time for minutes, and `SILENCE` never. Each event is
-sent as one HTTP chunk, as real model servers do.
+`AT_LENGTH` immediately with a long text, `SLOWLY` one piece at a time for minutes, `ERROR` with an error of 5 MB, and
+`SILENCE` never. Each event is sent as one HTTP chunk, as real model servers do.
 
 `python -m tests.bench.model_server` prints its address.
 """
@@ -23,12 +23,15 @@ QUESTION = "What did each department spend?"
 FIRST_WORD = "Say it at once."
 AT_LENGTH = "Say it at length."
 SLOWLY = "Say it slowly."
+ERROR = "Say an error."
 SILENCE = "Say nothing."
 PACE = 0.02
 """Seconds between two pieces of a slow answer."""
 _PIECE = 10
 _LONG = "word " * 800
 _HEADER = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+_PAGE = b"<script>" * 650_000
+_ERROR = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n%s" % (len(_PAGE), _PAGE)
 _numbers = itertools.count()
 
 
@@ -91,6 +94,10 @@ async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
             head = (await reader.readuntil(b"\r\n\r\n")).lower()
             length = int(head.split(b"content-length:")[1].split(b"\r\n")[0])
             body = json.loads(await reader.readexactly(length))
+            if ERROR in json.dumps(body["messages"][-1]):
+                writer.write(_ERROR)
+                await writer.drain()
+                continue
             if (answer := _answer(body)) is None:
                 await asyncio.Event().wait()
                 continue

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -106,6 +107,21 @@ async def test_a_full_disk_leaves_no_files(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(StorageFailed, match="No space left"):
         await run(FileExecutor("a.csv", "b.csv"), tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("free", "kind"), [(100_000, StorageFailed), (1 << 30, PythonFailed)])
+async def test_a_program_that_fails_on_a_full_disk_is_not_to_blame(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, kind: type[Exception]
+) -> None:
+    executor = FileExecutor()
+
+    async def fail(_: PythonCall) -> PythonResult:
+        raise PythonFailed("The program ended with status 1.")
+
+    monkeypatch.setattr(executor, "run", fail)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=free))
+    with pytest.raises(kind, match="too full" if kind is StorageFailed else "status 1"):
+        await run(executor, tmp_path)
 
 
 async def test_a_link_in_place_of_a_file_is_a_failure_of_the_program(

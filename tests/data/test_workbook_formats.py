@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import xlsxwriter
 
-from cfo_kernel.data import compound_file
+from cfo_kernel.data import biff_cells, compound_file, open_document_cells
 from cfo_kernel.errors import EmptyFile, FileTooLarge, UnreadableFile
 from cfo_kernel.number_formats import NumberFormat
 from tests.data import hostile_files, open_documents
@@ -188,6 +188,30 @@ def test_cells_that_are_repeated_beyond_any_memory_are_refused(ingest: Ingest) -
     repeated = row(cell(1, more='table:number-columns-repeated="16384"'), more='table:number-rows-repeated="1048576"')
     with pytest.raises(FileTooLarge, match=r"far\.ods"):
         ingest("far.ods", open_documents.book(repeated))
+
+
+def test_many_repeated_formulas_without_a_value_are_refused(ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(open_document_cells, "_MOST_UNCALCULATED", 1_500)
+    formulas = '<table:table-cell table:formula="of:=1" table:number-columns-repeated="1000"/>'
+    many = open_documents.book(row(cell("a"), cell("b")), row(formulas), row(formulas))
+    with pytest.raises(FileTooLarge, match="more than 1,500 formulas that were never calculated"):
+        ingest("many.ods", many)
+
+
+def test_a_sheet_that_is_listed_many_times_is_read_at_most_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def record(kind: int, body: bytes = b"") -> bytes:
+        return struct.pack("<HH", kind, len(body)) + body
+
+    begin, end = record(0x809, struct.pack("<H", 0x600).ljust(16, b"\0")), record(0x0A)
+    size = len(begin) + 50 * len(record(0x85, bytes(9))) + len(end)
+    listed = [record(0x85, struct.pack("<IBBB", size, 0, 0, 1) + b"\0" + bytes([65 + n])) for n in range(50)]
+    numbers = record(0x203, bytes(14)) * 1000
+    data = begin + b"".join(listed) + end + begin + numbers + end
+    monkeypatch.setattr(compound_file, "stream", lambda *_: data)
+    with pytest.raises(UnreadableFile, match="damaged or incomplete"):
+        biff_cells.examine(tmp_path / "twice.xls")
 
 
 def test_an_empty_workbook_is_called_empty(ingest: Ingest) -> None:

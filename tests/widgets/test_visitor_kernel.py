@@ -13,6 +13,7 @@ from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import KernelManager
 
 HEAVY = ("pandas", "duckdb", "pydantic_ai", "pyarrow", "sqlalchemy", "openai", "numpy", "debugpy", "voila")
+HALF = "print(chr(0xD83D), end='')"
 LOADED = f"""
 import sys
 await workbench._workspaces._open_initial("")
@@ -40,14 +41,14 @@ def test_it_loads_no_engine_and_little_memory(url: str) -> None:
     try:
         client.start_channels()
         client.wait_for_ready(timeout=60)
-        for code in (cell.replace("Workbench(connect())", "workbench = Workbench(connect())"), LOADED):
+        for code in (cell.replace("Workbench(connect())", "workbench = Workbench(connect())"), LOADED, HALF):
             answer = client.execute_interactive(
                 code,
                 timeout=60,
                 output_hook=lambda m: printed.append(m["content"]["text"]) if m["msg_type"] == "stream" else None,
             )
             assert answer["content"]["status"] == "ok", answer["content"]
-        assert "".join(printed) == "tiny []\n"
+        assert "".join(printed) == "tiny []\n\ufffd"
         assert unique_memory(manager.provisioner.pid) < 70
     finally:
         client.stop_channels()

@@ -84,6 +84,21 @@ async def test_a_thread_that_cannot_be_moved_to_the_trash_stays(
     assert list(await workspace.threads()) == []
 
 
+async def test_a_thread_whose_row_cannot_be_removed_stays_whole(
+    serve: Serve, opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = await opened(serve(ANSWER))
+    thread = await workspace.thread()
+    await thread.ask("Totals")
+    with monkeypatch.context() as patch:
+        patch.setattr(Catalog, "remove_thread", refused)
+        with pytest.raises(StorageFailed, match="full"):
+            await thread.delete()
+    assert len(await thread.messages()) == 2
+    await thread.delete()
+    assert list(await workspace.threads()) == []
+
+
 Prepare = Callable[[Path, Path], object]
 NAMES: dict[str, Prepare] = {
     "{root}/tiny/.cache/secret.parquet": lambda _, __: None,

@@ -21,6 +21,7 @@ from cfo_kernel.errors import (
     WorkspaceNotFound,
 )
 from cfo_kernel.store import folders
+from cfo_kernel.store.catalog import Catalog
 from tests.conftest import Opened
 from tests.models.scripted_server import ToolCall
 from tests.replies import ANSWER, QUERY, Serve
@@ -117,6 +118,37 @@ async def test_a_workspace_that_cannot_be_moved_to_the_trash_stays(
         with pytest.raises(StorageFailed, match="No space left"):
             await place.delete_file("ledger.csv")
     assert (await place.sql("FROM ledger")).row_count == 6
+
+
+async def test_a_workspace_whose_row_cannot_be_removed_stays_whole(
+    make_workbench: Callable[..., Workbench], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise StorageFailed("The disk is full.")
+
+    wb = make_workbench()
+    place = await wb.workspace("tiny")
+    with monkeypatch.context() as patch:
+        patch.setattr(Catalog, "remove_workspace", full)
+        with pytest.raises(StorageFailed, match="full"):
+            await place.delete()
+    assert (await place.sql("FROM ledger")).row_count == 6
+
+
+@pytest.mark.parametrize("name", ["data", "threads"])
+async def test_a_workspace_with_a_link_in_place_of_a_folder_is_refused(
+    make_workbench: Callable[..., Workbench], root: Path, tmp_path: Path, name: str
+) -> None:
+    wb = make_workbench()
+    place = await wb.workspace("tiny")
+    (root / "tiny" / name).mkdir(exist_ok=True)
+    (root / "tiny" / name).rename(tmp_path / "elsewhere")
+    (root / "tiny" / name).symlink_to(tmp_path / "elsewhere")
+    for attempt in (place.datasets, place.files, place.threads, lambda: place.delete_file("ledger.csv")):
+        if name == "data" or attempt != place.threads:
+            with pytest.raises(StorageFailed, match=f"{name}/ of the workspace tiny is a link"):
+                await attempt()
+    assert [each.name for each in await wb.workspaces()] == ["tiny"]
 
 
 async def test_threads_and_runs_are_found_without_their_workspace(

@@ -185,6 +185,7 @@ def settings(ip: str, port: int, token: str) -> Config:
         VoilaConfiguration=page,
         MappingKernelManager=kernels,
         KernelManager={"transport": "ipc"},
+        Session={"packer": "cfo_widgets.message_packing.pack"},
         # Sent with links to the page from other sites, such as a thread in an email, but not with their requests.
         IdentityProvider={"cookie_options": {"samesite": "Lax"}},
     )

@@ -11,4 +11,9 @@ import httpcore2  # noqa: E402, F401
 from ipykernel.kernelapp import IPKernelApp  # noqa: E402 - after the lines above
 
 if __name__ == "__main__":
-    IPKernelApp.launch_instance([*sys.argv[1:], "--HistoryManager.enabled=False", "--log-level=ERROR"])
+    options = [
+        "--HistoryManager.enabled=False",
+        "--Session.packer=cfo_widgets.message_packing.pack",
+        "--log-level=ERROR",
+    ]
+    IPKernelApp.launch_instance([*sys.argv[1:], *options])

@@ -1,6 +1,7 @@
 """Unusual answers from servers: ids and indexes, arguments, names, finish reasons, usage, and calls as text."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from tests.agent.servers.case import COUNT, MESSAGE, PLAN, QUERY, RESULT, SQL, Case, fails, works
@@ -65,6 +66,13 @@ ANSWERS: dict[str, Case] = {
         [b": PROCESSING\n\n", *RESULT],
     ),
     "no_space_after_data": works([b"data:" + json.dumps(each).encode() + b"\n\n" for each in QUERY], RESULT),
+    **{
+        f"not_streamed_as_{media_type}": works(
+            replace(_whole("execute_sql", SQL), media_type=media_type),
+            replace(_whole("task_result", _ANSWER), media_type=media_type),
+        )
+        for media_type in ("text/plain", "text/event-stream", "application/octet-stream")
+    },
     "not_streamed": works(_whole("execute_sql", SQL), _whole("task_result", _ANSWER)),
     # names
     "name_in_two_pieces": works(

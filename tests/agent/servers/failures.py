@@ -118,7 +118,59 @@ FAILURES: dict[str, Case] = {
         code="model_unavailable",
         says=["Unexpected endpoint or method", "CFO_BASE_URL"],
     ),
+    "proxy_asks_for_a_sign_in": fails(
+        Whole(407, b"<html>Authentication required</html>", "text/html"),
+        code="model_unavailable",
+        says=["proxy", "HTTPS_PROXY"],
+        never=["CFO_HISTORY_TURNS", "OPENAI_API_KEY"],
+    ),
+    "network_asks_for_a_sign_in": fails(
+        Whole(511, b"<html>Welcome to the hotel</html>", "text/html"),
+        code="model_unavailable",
+        says=["Sign in to the network"],
+    ),
+    "method_or_form_not_known": fails(
+        Whole(415, b"Unsupported Media Type", "text/plain"),
+        code="model_unavailable",
+        says=["CFO_BASE_URL"],
+        never=["CFO_HISTORY_TURNS"],
+    ),
     # errors in a stream
+    "cut_in_an_event": fails(
+        [chunk({"content": "Total"}), b'data: {"id":"c1","choices":[{"index":0,"delta":{"cont', b""],
+        code="model_unavailable",
+        says=["the connection broke"],
+        never=["could not be read"],
+    ),
+    "cut_in_the_first_event": fails(
+        [b'data: {"id":"c1","choi', b""],
+        code="model_unavailable",
+        says=["the connection broke"],
+        never=["could not be read"],
+    ),
+    "broken_event_at_the_end": fails(
+        [chunk({"content": "Total"}), b'data: {"id" "c1"}\n\n', b""],
+        code="model_unavailable",
+        says=["could not be read"],
+    ),
+    **{
+        f"code_{name}": fails(
+            [{"error": {"message": "Come back tomorrow.", "code": code}}],
+            code="model_unavailable",
+            says=["Come back tomorrow.", *said],
+            never=["could not be read"],
+        )
+        for name, code, said in (
+            ("in_superscript", "\u00b2\u00b2\u00b2", ()),
+            ("in_arabic_digits", "\u0664\u0662\u0669", ("429",)),
+            ("of_many_digits", "9" * 5000, ()),
+        )
+    },
+    "code_of_a_whole_answer_in_superscript": fails(
+        Whole(200, {"error": {"message": "Come back tomorrow.", "code": "\u00b2\u00b2\u00b2"}}),
+        code="model_unavailable",
+        says=["Come back tomorrow."],
+    ),
     "error_in_stream": fails(
         [
             chunk({"role": "assistant"}),

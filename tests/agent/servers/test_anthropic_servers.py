@@ -98,9 +98,10 @@ async def test_an_answer_that_cannot_be_read(name: str) -> None:
         await events_in(REFUSED[name])
 
 
-async def test_a_page_is_no_answer() -> None:
+@pytest.mark.parametrize(("sent", "media_type"), [(b"<html>", "text/html"), (b'{"type":"message"}', "text/plain")])
+async def test_a_page_is_no_answer(sent: bytes, media_type: str) -> None:
     with pytest.raises(ValueError, match="not a stream"):
-        await events_in(b"<html>", "text/html")
+        await events_in(sent, media_type)
 
 
 RUNS = {
@@ -111,6 +112,8 @@ RUNS = {
     ),
     "an odd reason": (start() + call(HI) + end(["x"]), "model_unavailable", "could not be read"),
     "no end": (REFUSED["no end"], "model_unavailable", "the connection broke"),
+    "a cut event": (start() + call(HI)[:-30], "model_unavailable", "the connection broke"),
+    "a broken event": (start() + b'data: {"type" 5}\n\n' + call(HI), "model_unavailable", "could not be read"),
 }
 
 

@@ -119,7 +119,8 @@ async def test_a_redirect_is_reported_and_not_followed(opened: Opened, status: i
     assert len(sent) == 1
 
 
-async def test_a_compressed_answer_is_read(opened: Opened) -> None:
+@pytest.mark.parametrize("compress", [gzip.compress, zlib.compress], ids=["gzip", "deflate"])
+async def test_a_compressed_answer_is_read(opened: Opened, compress: Callable[[bytes], bytes]) -> None:
     delta = {
         "tool_calls": [
             {"index": 0, "id": "c", "function": {"name": "user_interaction", "arguments": '{"message":"Hi."}'}}
@@ -132,9 +133,20 @@ async def test_a_compressed_answer_is_read(opened: Opened) -> None:
         "choices": [{"index": 0, "delta": delta, "finish_reason": "tool_calls"}],
     }
     body = BOM_UTF8 + b"data: " + json.dumps(event).encode() + b"\n\ndata: [DONE]\n\n"
-    async with sending(lambda: [SSE + GZIP + b"\r\n" + gzip.compress(body)]) as (base_url, _):
+    encoding = GZIP if compress is gzip.compress else b"Content-Encoding: deflate\r\n"
+    async with sending(lambda: [SSE + encoding + b"\r\n" + compress(body)]) as (base_url, _):
         end = await end_of(opened, base_url)
     assert (end.status, end.reply.message) == ("succeeded", "Hi.")
+
+
+@pytest.mark.parametrize("encoding", ["zstd", "br", "gzip, gzip", "x-nonsense"])
+@pytest.mark.parametrize("head", [SSE, ERROR], ids=["answer", "error"])
+async def test_an_answer_that_is_compressed_otherwise_is_an_error(opened: Opened, head: bytes, encoding: str) -> None:
+    async with sending(lambda: [head + f"Content-Encoding: {encoding}\r\n\r\n".encode() + b"\x28\xb5"]) as (url, sent):
+        end = await end_of(opened, url)
+    assert end.error.code == "model_unavailable"
+    assert f"compressed as {encoding}" in end.error.message
+    assert len(sent) == 1
 
 
 def event(delta: dict[str, Any], finish: str | None = None, **more: Any) -> bytes:

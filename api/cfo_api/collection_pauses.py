@@ -1,0 +1,53 @@
+"""Keeps the pauses of Python's garbage collector short, because the event loop stands still during a collection.
+
+A full collection visits every object. That takes 60 ms in a server that has just started, and 300 ms with 1,500
+listeners. Objects that survive one are therefore set aside (`gc.freeze`), and the next one visits only those that were
+made since. Reference counting still frees an object that was set aside, but cycles are not found among them. All of
+them are visited again when no client is waiting, if their number has grown.
+"""
+
+import asyncio
+import contextlib
+import gc
+from collections.abc import Callable, Generator
+
+_INTERVAL = 60.0
+_GROWTH = 1.2
+
+
+class CollectionPauses:
+    """Changes how this process collects garbage. `is_idle` says whether a long pause would disturb no client."""
+
+    def __init__(self, is_idle: Callable[[], bool]) -> None:
+        self._is_idle = is_idle
+        self._at_last_visit = 0
+
+    @contextlib.contextmanager
+    def kept_short(self) -> Generator[None]:
+        """Keeps pauses short during the block, which runs in an event loop."""
+        gc.freeze()
+        self._at_last_visit = gc.get_freeze_count()
+        gc.callbacks.append(self._set_aside)
+        visiting = asyncio.create_task(self._visit_regularly())
+        try:
+            yield
+        finally:
+            visiting.cancel()
+            gc.callbacks.remove(self._set_aside)
+            gc.unfreeze()
+
+    def visit(self) -> None:
+        """Collects cycles among all objects if there are many more of them and no client waits."""
+        if self._is_idle() and gc.get_freeze_count() > _GROWTH * self._at_last_visit:
+            gc.unfreeze()
+            gc.collect()
+            self._at_last_visit = gc.get_freeze_count()
+
+    async def _visit_regularly(self) -> None:
+        while True:
+            await asyncio.sleep(_INTERVAL)
+            self.visit()
+
+    def _set_aside(self, phase: str, info: dict[str, int]) -> None:
+        if phase == "stop" and info["generation"] == 2:
+            gc.freeze()

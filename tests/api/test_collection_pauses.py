@@ -1,0 +1,32 @@
+"""Full collections of garbage visit only new objects, and still find cycles among old ones when no client waits."""
+
+import gc
+import weakref
+
+from cfo_api.collection_pauses import CollectionPauses
+
+
+class Node:
+    def __init__(self) -> None:
+        self.itself = self
+
+
+async def test_old_objects_are_set_aside_until_no_client_waits() -> None:
+    is_idle = False
+    pauses = CollectionPauses(lambda: is_idle)
+    with pauses.kept_short():
+        before = gc.get_freeze_count()
+        nodes = [Node() for _ in range(before // 2)]
+        kept = weakref.ref(nodes[0])
+        gc.collect()
+        assert gc.get_freeze_count() > before + len(nodes)  # so the next collection does not visit them
+        del nodes
+        gc.collect()
+        pauses.visit()
+        assert kept()
+        is_idle = True
+        pauses.visit()
+        assert not kept()
+        visited = gc.get_freeze_count()
+        assert visited < before * 1.2
+    assert gc.get_freeze_count() == 0
