@@ -20,6 +20,7 @@ from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
 from voila.voila_identity_provider import VoilaLoginHandler
 
 from cfo_kernel.hosts import is_loopback
+from cfo_widgets.kernel_messages import PROTOCOL, is_message
 from cfo_widgets.kernel_pool import KernelPoolMonitor
 from cfo_widgets.page_guard import SCRIPTS, Guarded, LoginHandler, content_security_policy, guarded
 from cfo_widgets.voila_bundle import VoilaBundleHandler, voila_bundle
@@ -36,6 +37,8 @@ _CULL_AFTER = 120
 """The delay in seconds before a kernel without a page is stopped. Most pages stop their kernels when users leave."""
 _UNUSED = (RequestInfoSocketHandler, LogoutHandler, AllowListFileHandler)
 """Voila's handlers that the page does not need. They pass query strings to kernels, and serve files."""
+_INVALID = 1007
+"""The websocket's code for a message that cannot be read."""
 _SIGN_OF_LIFE = "<script>window.voila_heartbeat()</script>\n"
 _logger = logging.getLogger(__name__)
 
@@ -106,6 +109,15 @@ class KernelChannelsHandler(VoilaKernelWebsocketHandler):
         # Without TCP_NODELAY, a small message waits up to 40 ms until the previous one is acknowledged.
         self.set_nodelay(True)
         await super().open(kernel_id)
+
+    def on_message(self, message: str | bytes) -> None:
+        """Passes a message on to the kernel. After anything else, the connection is closed."""
+        try:
+            if self.selected_subprotocol != PROTOCOL or not is_message(message):
+                raise ValueError
+            super().on_message(message)
+        except (ValueError, LookupError, TypeError, AssertionError, RecursionError):
+            self.close(_INVALID, "This is not a message for a kernel.")
 
 
 class WorkbenchApp(Voila):
