@@ -44,7 +44,7 @@ class ChartColumn:
 
     @property
     def order(self) -> list[str] | None:
-        """The texts of fiscal periods in the order of time, unless that is the order of the alphabet."""
+        """The fiscal periods in chronological order, or None if that is also their alphabetical order."""
         found = fiscal_periods.ordered(self.name, [str(cell) for cell in self.cells]) if self.kind == "order" else ()
         return list(found) if list(found) != sorted(found) else None
 

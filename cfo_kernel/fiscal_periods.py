@@ -1,4 +1,4 @@
-"""Recognizes texts that name fiscal periods, and puts them in the order of time: `P03`, `FY24 Q1`, `1. Quartal 2024`.
+"""Recognizes the names of fiscal periods, and sorts them chronologically: `P03`, `FY24 Q1`, `1. Quartal 2024`.
 
 A period has a unit (year, half, quarter, period, week), a number in it, and a year, unless the texts have none. The
 words are those of the ten languages in which files are read.
@@ -57,7 +57,7 @@ class Period(NamedTuple):
 
 
 def ordered(name: str, texts: Iterable[str]) -> tuple[str, ...]:
-    """The different texts in the order of time, or none if they are not all periods of one unit.
+    """The distinct texts in chronological order, or none if they are not all periods of one unit.
 
     `name` is that of their column. Without a year, a letter and a number may be any code, unless the name says more.
     """
@@ -124,7 +124,7 @@ def _worded(tokens: list[str]) -> Period | None:
 
 
 def _numbers_of(tokens: list[str], units: list[int]) -> Iterator[int]:
-    """The places of the number of a unit: behind it, as in Q1, or before it, as in 1. Quartal."""
+    """The places of the number of a unit: after it, as in Q1, or before it, as in 1. Quartal."""
     behind = units[0] + 1
     if behind < len(tokens) and tokens[behind].isdecimal():
         yield behind
@@ -134,7 +134,7 @@ def _numbers_of(tokens: list[str], units: list[int]) -> Iterator[int]:
 
 
 def _year(numbers: list[str], *, is_short: bool) -> int | None:
-    """The year in these numbers: 2024, 24, 2023/24, or 23/24. None if they are none."""
+    """The year in these numbers: 2024, 24, 2023/24, or 23/24. None if they are not a year."""
     lengths = (2, 4) if is_short else (4,)
     if not 0 < len(numbers) <= 2 or any(len(n) not in lengths for n in numbers):
         return None

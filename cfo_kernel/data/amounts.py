@@ -19,7 +19,7 @@ Notation = Callable[[Mark | None], str]
 
 
 def has_digits(column: TextColumn) -> bool:
-    """Whether every cell has a digit, without which it is no figure."""
+    """Whether every cell has a digit, as any figure must."""
     return all(any("0" <= c <= "9" for c in cell) for cell in column.sample)
 
 
@@ -38,7 +38,7 @@ def read_numbers(column: TextColumn) -> list[Decision] | None:
 
 
 def _lengths(column: TextColumn) -> list[int]:
-    """The most digits that a number has before and behind the point, without zeros at the end."""
+    """The most digits that a number has before and after the point, without trailing zeros."""
     if column.is_whole:
         parts = [cell.partition(".") for cell in column.sample]
         return [max(len(whole.lstrip("+-")) for whole, *_ in parts), max(len(d.rstrip("0")) for *_, d in parts)]
@@ -124,7 +124,7 @@ def _parse(column: TextColumn, notation: Notation, mark: Mark) -> list[Decision]
 
 
 def _percentages(column: TextColumn, rows: SourceRows) -> Decision:
-    """A decision about the percentages in a column of amounts. To be called before the column changes its type."""
+    """A decision about the percentages in a column of amounts. Must be called before the column is converted."""
     where = f"regexp_matches({column.value}, '[%％]')"
     count = column.figure(f"count(*) FILTER ({where})")
     found = rows.of(column.rowids(where))
@@ -134,7 +134,7 @@ def _percentages(column: TextColumn, rows: SourceRows) -> Decision:
 
 
 def _shape(column: TextColumn, mark: Mark, *, has_sides: bool) -> tuple[int, int, list[str]]:
-    """The longest whole part and the longest fraction, and the currencies as they are written."""
+    """The most digits before and after the point, and the currencies as written."""
     if column.is_whole:
         return _shape_of(column.sample, mark, has_sides=has_sides)
     value = number_grammar.without_side(column.value) if has_sides else column.value
@@ -164,14 +164,14 @@ def _shape_of(cells: Sequence[str], mark: Mark, *, has_sides: bool) -> tuple[int
 
 
 def _split_currency(column: TextColumn, written: list[str], *, has_sides: bool) -> Decision:
-    """Adds a column with the currency of each amount, behind the amounts."""
+    """Adds a column with the currency of each amount, after the amounts."""
     names = [name for name, *_ in column.connection.execute(f"DESCRIBE {column.table}").fetchall()]
     name = next(n for n in _names(column.name) if n.lower() not in {taken.lower() for taken in names})
     cases = " ".join(f"WHEN {text_literal(one)} THEN {text_literal(currencies.code(one))}" for one in written)
     value = number_grammar.without_side(column.value) if has_sides else column.value
     found = f"regexp_extract({value}, {text_literal(currencies.CURRENCY)}, 0, 'i')"
     _add_column(column, name, f"CASE {found} {cases} END")
-    for later in names[names.index(column.name) + 1 :]:  # moved behind the new one, with the same row ids
+    for later in names[names.index(column.name) + 1 :]:  # moved after the new one, with the same row ids
         _add_column(column, f"{name} {later}", quoted(later))
         column.connection.execute(f"ALTER TABLE {column.table} DROP {quoted(later)}")
         column.connection.execute(f"ALTER TABLE {column.table} RENAME {quoted(f'{name} {later}')} TO {quoted(later)}")

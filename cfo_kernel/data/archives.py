@@ -1,7 +1,7 @@
 """Unpacks a .gz or .zip archive of one data file.
 
 Runs in the ingest worker. An archive may claim any size, never end, or name its file so that it would be written
-elsewhere. Its file is therefore written under a name of ours, and no further than the limit.
+elsewhere. The file in it is therefore written under a checked name, and never beyond the limit.
 """
 
 import gzip

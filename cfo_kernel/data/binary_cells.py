@@ -63,7 +63,7 @@ def examine(path: Path) -> ExaminedMarks:
 
 
 def for_parser(path: Path) -> BinaryIO:
-    """The workbook, in which compact cells and formatted whole numbers are written so that the parser reads them."""
+    """The workbook, rewritten so that the parser reads its compact cells and formatted whole numbers."""
     with zipfile.ZipFile(path) as archive:
         formatted = {style for style, key in enumerate(_styles(archive)[0]) if key}
         changed: dict[str, bytes] = {}
@@ -193,7 +193,7 @@ def _records(data: bytes) -> Iterator[_Record]:
 
 
 def _number(data: bytes, at: int, most: int) -> tuple[int, int]:
-    """A number in up to `most` bytes, and the position behind it."""
+    """A number in up to `most` bytes, and the position after it."""
     number = 0
     for i in range(most):
         byte = data[at + i]
@@ -204,7 +204,7 @@ def _number(data: bytes, at: int, most: int) -> tuple[int, int]:
 
 
 def _text(body: bytes, at: int) -> tuple[str, int]:
-    """The text at a position, and the position behind it."""
+    """The text at a position, and the position after it."""
     (length,) = struct.unpack_from("<I", body, at)
     end = at + 4 + 2 * length
     return body[at + 4 : end].decode("utf-16-le", "replace"), end

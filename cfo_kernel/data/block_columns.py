@@ -1,8 +1,8 @@
 """Turns the headings of blocks (`block_headings`) into columns of the table `staging`.
 
-Runs in the ingest worker. Before columns have types, each heading becomes the label of its row, or nothing if it would
-stand among dates or figures. After total rows were removed, for which headings and the labels of rows are evidence, the
-columns are added and the headings are deleted.
+Runs in the ingest worker. Before columns have types, each heading becomes the label of its row, or is emptied if it
+would be in a column of dates or figures. Headings and labels are evidence for the removal of total rows. After that,
+the columns are added and the headings are deleted.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -59,7 +59,7 @@ def keep(
 
 
 def add_columns(connection: duckdb.DuckDBPyConnection, rows: SourceRows) -> list[Decision]:
-    """Adds the columns with the headings to `staging`. Total rows were removed before, by the labels of the rows."""
+    """Adds the columns with the headings to `staging`. Total rows must have been removed before."""
     tables = [name for (name,) in connection.execute("SHOW TABLES").fetchall()]
     if _TABLE not in tables:
         return []

@@ -1,8 +1,8 @@
-"""Finds the headings of the blocks of a report, such as a cost centre above its rows, which become a column.
+"""Finds the headings of blocks in a report, such as a cost centre above its rows, which become columns.
 
-Runs in the ingest worker. A heading has no figures of its own. Its name is written before it, in one cell or several
-(`Cost centre: 1000 Sales`), or missing; then only the place of the heading proves it: above a header that is repeated
-for each block, or in a column of dates or figures. Headings that only divide a report stay rows (`sections`).
+Runs in the ingest worker. A heading has no figures of its own. Its name precedes it, in the same cell or another
+(`Cost centre: 1000 Sales`). Without a name, only its position can prove a heading: above a header that is repeated for
+each block, or in a column of dates or figures. Headings that only divide a report stay rows (`sections`).
 """
 
 import re
@@ -30,7 +30,7 @@ Cells = Sequence[Any]
 
 @dataclass(frozen=True)
 class Blocks:
-    """The columns that headings become, and the values of rows in them. `headings` are the texts of those that go.
+    """The columns made of headings, with their values by row. `headings` are the texts of the headings to delete.
 
     Rows are counted from the first one below the header.
     """
@@ -50,7 +50,7 @@ class Blocks:
 
 @dataclass(frozen=True)
 class _Heading:
-    """A heading at a row, or above the header (-1 and less). `key` is None if it has no name."""
+    """A heading in a row, which is negative above the header. `key` is None if it has no name."""
 
     row: int
     key: str | None
@@ -175,7 +175,7 @@ def _are_blocks(report: _Report, headings: Sequence[_Heading], all_headings: Seq
 
 
 def _unnamed(report: _Report, lines: Sequence[tuple[int, Cells]]) -> list[_Heading]:
-    """The headings without a name, of which the place proves that they are headings."""
+    """The headings without a name, which their position proves to be headings."""
     alone = [(i, label) for i, row in lines if (label := _label(row, report.header.values)) is not None]
     headings = [_Heading(i, None, label, label) for i, label in alone if i >= 0]
     repeated = [heading for heading in headings if report.is_above_header(heading.row)]
@@ -203,7 +203,7 @@ def _label(row: Cells, values: frozenset[int]) -> str | None:
 
 
 def _are_words(headings: Sequence[_Heading]) -> bool:
-    """Whether each heading stands once, as remarks between rows may not."""
+    """Whether each heading occurs only once. Remarks between rows may be repeated."""
     texts = [heading.value for heading in headings]
     return len(set(texts)) == len(texts)
 

@@ -88,7 +88,7 @@ def column_kinds(rows: Sequence[Sequence[CellKind]], width: int) -> list[CellKin
     return [_column_kind([row[i] for row in rows if i < len(row)]) for i in range(width)]
 
 
-_HEADER_ROWS = 6  # so many cells above the first value may be words
+_HEADER_ROWS = 6  # this many cells above the first value may be words
 
 
 def _column_kind(cells: Sequence[CellKind]) -> CellKind:

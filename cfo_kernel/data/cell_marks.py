@@ -1,4 +1,4 @@
-"""What a workbook says about its cells besides their values: which lost their value, and which numbers are codes.
+"""What a workbook records about its cells besides values: which lost their value, and which numbers are codes.
 
 Runs in the ingest worker. The workbook parser returns only values: an error as an empty cell, 00124 as 124. Each format
 of workbooks is examined by its own module.
@@ -54,7 +54,7 @@ class SheetMarks:
         self.hidden.columns.update(range(first, min(last, MAX_COLUMNS) + 1))
 
     def add_merged(self, top: int, left: int, height: int, width: int) -> None:
-        """Records a cell that covers so many rows and columns, unless it covers only itself."""
+        """Records a merged cell of this height and width, unless it covers only itself."""
         if (height > 1 or width > 1) and len(self.merged) < _MOST_MERGED:
             bottom, right = min(top + height, MAX_ROWS) - 1, min(left + width, MAX_COLUMNS) - 1
             self.merged.append(Merged(top, left, bottom, right))
@@ -64,7 +64,7 @@ class SheetMarks:
         self.example = self.example or error
 
     def add_number(self, row: int, column: int, mask: str) -> None:
-        """Records a number, with its mask or an empty text."""
+        """Records a number, with its mask or an empty string."""
         self.shown[column][mask] = row
 
 

@@ -1,9 +1,9 @@
-"""Reads a large text file of which every cell is as plain as those of a sample, in a fraction of the usual time.
+"""Reads a large text file whose cells are all as plain as those of a sample, in a fraction of the usual time.
 
-Runs in the ingest worker. The sample, the beginning and the end of the file, is read as any file is
+Runs in the ingest worker. The sample is the beginning and the end of the file, and is read like any file
 (`csv_reader`, `type_inference`). If nothing in it needs a decision, the whole file is read at once into the types of
 the sample. Each cell is checked against its type while it is read. If one does not fit, or a line is not one row, the
-file is read as any other, so the result is the same, only later.
+file is read like any other: the result is the same, but takes longer.
 """
 
 import csv

@@ -1,10 +1,10 @@
-"""Decides which columns that look like figures or dates are codes, which keep their text.
+"""Decides which columns that look like figures or dates hold codes, and therefore stay text.
 
-Leading zeros are left to the grammar of figures, which has none. The evidence for other codes:
+The grammar of figures already excludes leading zeros. The evidence for other codes:
 
 - the header says so (account, period, project), and the cells have a point, a dash or groups, but no sign or currency;
 - decimals of mixed length with trailing zeros, such as 2024.1 and 2024.10, which neither a program nor a format writes;
-- telephone numbers, postal codes and other digits of which nobody takes sums;
+- telephone numbers, postal codes and other digits that nobody adds up;
 - numbers of many digits that a spreadsheet has abbreviated, such as 4.53E+15, among other codes.
 """
 
@@ -59,7 +59,7 @@ def _has_groups(cells: list[str]) -> bool:
 
 
 def _is_unlikely_date(column: TextColumn) -> bool:
-    """Whether cells such as 10-01-20 stand under a header that does not speak of dates."""
+    """Whether the cells look like 10-01-20, and the header does not mention dates."""
     return all("-" in cell for cell in column.sample) and not says_date(column.name)
 
 

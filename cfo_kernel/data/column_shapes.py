@@ -11,7 +11,7 @@ from cfo_kernel.data import date_formats, number_grammar
 from cfo_kernel.data.vocabulary import EMPTY_WORDS, PENDING_WORDS, plain
 
 _MOST = 0.9  # of the cells have to fit; the others may be odd ones
-_ENOUGH = 5  # rows, to conclude something from what never occurs
+_ENOUGH = 5  # rows, needed to draw conclusions from what never occurs
 _MASKS, _MASK_SEEN = 5, 3
 _WORDS, _WORDS_SEEN = 50, 3
 _LONGEST = 60
@@ -23,13 +23,13 @@ _DATE = re.compile(date_formats.ANY, re.IGNORECASE | re.ASCII)
 _EMPTY = re.compile(EMPTY_WORDS, re.IGNORECASE)
 
 WRONG = 4.0
-"""The cost of a cell that cannot stand in its column."""
+"""The cost of a cell that cannot belong to its column."""
 DOUBTFUL = 2.0
 UNUSUAL = 1.0
 
 
 class Kind(Enum):
-    """What the cells of a column are."""
+    """The kind of the cells in a column."""
 
     EMPTY = auto()
     NUMBER = auto()
@@ -43,11 +43,11 @@ class Kind(Enum):
 
 
 TYPED = (Kind.NUMBER, Kind.DATE, Kind.CLOCK, Kind.CODE)
-"""The kinds whose cells have a form."""
+"""The kinds whose cells follow a pattern."""
 
 
 def _kind(cell: str) -> Kind:
-    """What a cell is by itself."""
+    """The kind of a single cell."""
     if len(cell) > _LONGEST:
         return Kind.TEXT if cell.strip() else Kind.EMPTY
     return _kind_of_short(cell)
@@ -76,7 +76,7 @@ def is_figure(cell: str) -> bool:
 
 @dataclass(frozen=True)
 class ColumnShape:
-    """What the cells of a column are. `known` are the patterns of codes, or the words that recur."""
+    """The shape of the cells in a column. `known` are the patterns of codes, or the words that recur."""
 
     kind: Kind = Kind.TEXT
     known: frozenset[str] = frozenset()
@@ -85,7 +85,7 @@ class ColumnShape:
     has_figures: bool = True
 
     def cost(self, cell: str) -> float:
-        """How badly the cell fits into the column: 0 if it fits, `WRONG` if it cannot stand there."""
+        """How badly the cell fits into the column: 0 if it fits, `WRONG` if it cannot belong there."""
         kind = _kind(cell)
         if kind is Kind.EMPTY:
             return 0 if self.may_be_empty else UNUSUAL

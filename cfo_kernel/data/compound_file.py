@@ -26,13 +26,13 @@ _KINDS = {
     "PowerPoint Document": "an old presentation",
     "__properties_version1.0": "an Outlook message",
 }
-"""The kinds of files by the name of a stream in them, the first that is found."""
+"""The kind of file that each stream name indicates. The first stream that is found decides."""
 _CHUNK = 1 << 20
 _SOUGHT = re.compile(b"|".join(re.escape(name.encode("utf-16-le")) + rb"\0\0" for name in _KINDS), re.IGNORECASE)
 
 
 def kind(path: Path) -> str:
-    """What a compound file contains, by the names of its streams, also if the rest of it is damaged."""
+    """What a compound file contains, judging by the names of its streams, even if the rest is damaged."""
     found: set[str] = set()
     with path.open("rb") as file:
         position, tail = 0, b""

@@ -1,7 +1,7 @@
 """Finds the tables of a delimited text file that holds several, one below the other.
 
-Runs in the ingest worker. A table begins with a header of its own: names that are more or fewer than those of the table
-above, or, behind an empty line, other names. A header that repeats the names of the table above continues it.
+Runs in the ingest worker. A table begins with its own header: more or fewer names than the table above has, or,
+after an empty line, different names. A header that repeats the names of the table above continues it.
 """
 
 import re
@@ -16,7 +16,7 @@ from cfo_kernel.data.text_encoding import Text
 from cfo_kernel.data.vocabulary import EMPTY_WORDS, PENDING_WORDS, plain
 
 MAX_BYTES = 4 << 20
-"""The size of a report with several tables. A larger file has one."""
+"""The maximum size of a report with several tables. A larger file is taken for a single table."""
 _MOST_TABLES = 50
 _NARROW = 2  # columns
 _LEAST_ROWS, _LEAST_ROWS_IF_NARROW = 2, 3
@@ -49,11 +49,11 @@ def _may_have_several(content: str, dialect: Dialect) -> bool:
 
 
 def _starts(content: str, dialect: Dialect) -> list[int]:
-    """The lines, counted from zero, with which further tables begin."""
+    """The lines, counted from zero, on which further tables begin."""
     records = list(Records(content.split("\n"), dialect))
     starts: list[int] = []
     names: list[str] | None = None
-    gap: int | None = None  # the first line behind the last empty one, if only titles have followed
+    gap: int | None = None  # the first line after the last empty one, if only titles have followed
     for i, record in enumerate(records):
         cells = _texts(record)
         if not any(cells):

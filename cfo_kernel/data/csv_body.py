@@ -81,7 +81,7 @@ def read_clean(connection: duckdb.DuckDBPyConnection, body: Body, dialect: Diale
 
     It is tried first, because it runs in parallel, and nearly every file passes. It does not notice rows that a stray
     quotation mark has joined, drops an empty cell at the end of a row that has one too many, even if the others have
-    moved, and leaves the marks of quoted cells behind a space.
+    moved, and leaves the marks of quoted cells after a space.
     """
     if dialect.has_escapes or (body.has_spaced_quotes and dialect.skips_spaces):
         return False

@@ -15,7 +15,7 @@ from cfo_kernel.data.number_grammar import amount
 
 _DELIMITERS = ",;\t|^~\x01\x1f"
 _JUDGED_ROWS, _JUDGED_COLUMNS = 200, 50
-_NEARLY = 0.9  # a separator with so many fewer regular rows may still be the right one
+_NEARLY = 0.9  # a separator with this many fewer regular rows may still be the right one
 _ALL = 0.95
 _FIGURE = re.compile(
     r"[-+(]?\s*[$€£¥]?\s*[-+]?\d[\d.,'\u00a0\u202f]*\)?\s*[%$€£¥]?-?|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}"
@@ -27,7 +27,7 @@ _WORTH = {"figure": 1.0, "words": 0.7, "empty": 0.7, "fragment": 0.2}
 
 @dataclass(frozen=True)
 class Attempt:
-    """What a dialect makes of the beginning of the file.
+    """The beginning of the file as a dialect divides it.
 
     `rows` have the most frequent number of cells, `width`. `worth` says from 0 to 1 how meaningful the cells look.
     """
@@ -56,7 +56,7 @@ def find_dialect(lines: Sequence[str]) -> Attempt | None:
 
 
 def _best_attempt(lines: Sequence[str], delimiter: str) -> Attempt:
-    """The best dialect with this separator. An unusual one has to be proved."""
+    """The best dialect with this separator. An unusual one needs proof."""
     best = _attempt(lines, Dialect(delimiter))
     if any("\\" in line for line in lines):
         escaped = _attempt(lines, Dialect(delimiter, has_escapes=True))

@@ -13,11 +13,11 @@ from enum import Enum, auto
 from functools import cached_property
 
 _DELIMITER, _QUOTE, _BACKSLASH = "\ue000\ue001", "\ue000\ue002", "\ue000\ue003"
-"""What stands for an escaped character until the cells are apart: characters for private use, never in an export."""
+"""Stand-ins for escaped characters until the cells are divided: private-use characters, which no export contains."""
 
 
 class State(Enum):
-    """What a line is: whole rows, the beginning of a cell that goes on below, or neither."""
+    """The state of a line: whole rows, the beginning of a cell that goes on below, or neither."""
 
     CLOSED = auto()
     OPEN = auto()
@@ -26,7 +26,7 @@ class State(Enum):
 
 @dataclass(frozen=True)
 class Dialect:
-    """The separator, the quotation mark, and whether a backslash takes away the meaning of separator and mark."""
+    """The separator, the quotation mark, and whether a backslash escapes both."""
 
     delimiter: str
     quote: str = '"'
@@ -34,7 +34,7 @@ class Dialect:
 
     @property
     def skips_spaces(self) -> bool:
-        """Whether spaces around a quoted cell mean nothing."""
+        """Whether spaces around a quoted cell are ignored."""
         return self.delimiter != " "
 
     @cached_property
@@ -51,7 +51,7 @@ class Dialect:
         return first, second, third, fourth, fifth
 
     def state(self, line: str, *, is_inside: bool = False) -> State:
-        """What the line is. `is_inside` says that it continues a quoted cell."""
+        """The state of the line. `is_inside` says that it continues a quoted cell."""
         closed, opened, inside, ends, ends_opened = self._patterns
         if not is_inside:
             if self.quote not in line or closed.fullmatch(line):
@@ -84,7 +84,7 @@ class Dialect:
             return text.split(self.delimiter)
 
     def reader(self, lines: Iterable[str], *, is_strict: bool = False) -> Iterator[list[str]]:
-        """The rows as Python's own reader sees them. It accepts wrong lines too, unless it `is_strict`."""
+        """Python's own reader of these lines. Unless it `is_strict`, it accepts malformed lines too."""
         return csv.reader(
             lines, delimiter=self.delimiter, quotechar=self.quote, skipinitialspace=self.skips_spaces, strict=is_strict
         )

@@ -71,7 +71,7 @@ def find_head(name: str, lines: Sequence[str], dialect: Dialect, lines_above: in
 
 
 def _find_header(rows: list[Row], width: int) -> headers.Header | None:
-    """The header. If it stands in several rows, one directly below the other, its names are joined from all of them."""
+    """The header. If it spans several rows, the names are joined from all of them."""
     header = headers.find_header(rows, width)
     if header is None or not header.first_row:
         return header
@@ -172,7 +172,7 @@ def _replaced(rows: list[Row], i: int, cells: Row) -> list[Row]:
 def _with_gap(
     records: Sequence[Record], rows: list[Row], width: int, dialect: Dialect, top: int
 ) -> tuple[list[Row], int, list[Decision] | None]:
-    """The rows with a header that has one name too few: the place without a name is where names and types fit best."""
+    """The rows with a header that lacks one name: the gap is where the other names fit their columns best."""
     cells, record = [cell or "" for cell in rows[top]], records[top]
     if (parted := _parted(record.text, dialect)) and len(parted) == width:
         text = "The header lacks a separator next to a quotation mark, and was split there"
@@ -194,7 +194,7 @@ def _with_gap(
 
 
 def _parted(text: str, dialect: Dialect) -> list[str] | None:
-    """The cells of a line in which a separator is missing beside a quoted cell."""
+    """The cells of a line in which a separator is missing next to a quoted cell."""
     d, q = re.escape(dialect.delimiter), re.escape(dialect.quote)
     before = re.sub(rf"(?<=[^{d}{q}\s])({q}[^{q}]+{q})(?={d}|$)", rf"{dialect.delimiter}\1", text)
     after = re.sub(rf"((?:^|{d}){q}[^{q}]+{q})(?=[^{d}{q}\s])", rf"\1{dialect.delimiter}", text)

@@ -44,7 +44,7 @@ csv.field_size_limit(csv_body.MAX_LINE)
 
 @dataclass(frozen=True)
 class TextTable:
-    """A table in a text file, or in a part of it that `lines_above` lines precede. `name` is the file's name."""
+    """A table in a text file, or in the part of it below the first `lines_above` lines. `name` is the file's name."""
 
     name: str
     text: text_encoding.Text
@@ -69,7 +69,7 @@ def open_table(path: Path, scratch: Path) -> TextTable:
 
 
 def divided(table: TextTable, scratch: Path) -> list[TextTable]:
-    """The tables of the file, if several stand in it one below the other or side by side."""
+    """The tables of the file, which may contain several, one below the other or side by side."""
     parts = csv_blocks.divided(table.text, table.dialect, scratch)
     sides = [(side, lines) for text, lines in parts for side in csv_sides.divided(text, table.dialect, scratch)]
     return [replace(table, text=text, lines_above=lines) for text, lines in sides]

@@ -77,13 +77,13 @@ class Records(Iterator[Record]):
         return Record(line, text, None, is_open=True)
 
     def ahead(self, count: int) -> list[str]:
-        """The next lines, at most so many."""
+        """The next lines, at most `count` of them."""
         while len(self._waiting) < count and (line := next(self._lines, None)) is not None:
             self._waiting.append(line)
         return list(self._waiting)[:count]
 
     def skip(self, count: int) -> None:
-        """Leaves out the next lines."""
+        """Skips the next lines."""
         for _ in range(count):
             self._waiting.popleft()
         self._line += count

@@ -19,7 +19,7 @@ from cfo_kernel.data.decisions import Decision
 from cfo_kernel.data.row_repair import RowRepair
 
 _SAMPLE = 2_000
-_FEW, _RARE = 3, 4  # if more than three rows, and one of four, have extra cells, these are meant
+_FEW, _RARE = 3, 4  # if more than three rows, and one in four, have extra cells, these are intended
 
 
 @dataclass
@@ -32,7 +32,7 @@ class Rows:
 
 
 def write_even(name: str, body: Path, dialect: Dialect, width: int, lines_above: int, to: Path) -> Rows:
-    """Writes the rows of a table with so many columns, with commas between their cells.
+    """Writes the rows of a table with this many columns, with commas between their cells.
 
     `lines_above` is the number of the file's lines that come before `body`. Raises `UnreadableFile` if a quotation mark
     is never closed, and the row cannot be read without it.

@@ -1,4 +1,4 @@
-"""Currencies as people write them beside amounts: ISO 4217 codes, signs and abbreviations."""
+"""Currencies as people write them next to amounts: ISO 4217 codes, signs and abbreviations."""
 
 from cfo_kernel.data.vocabulary import listed
 
@@ -22,17 +22,17 @@ _BY_SIGN = {sign.lower(): code for sign, code in _SIGNS.items()}
 
 
 SIGNS = "".join(sorted({sign for sign in _SIGNS if len(sign) == 1 and not sign.isalnum()}))
-"""The signs of currencies that are no letters."""
+"""Currency signs that are not letters."""
 _SYMBOLS = "".join(sorted({sign for sign in _SIGNS if len(sign) == 1 and not sign.isascii()}))
 CURRENCY = rf"([a-z]{{0,2}}[{_SYMBOLS}$]|zł|kč|лв\.?|руб\.?|[a-z]{{1,3}}\.?)"
-"""What may be a currency beside an amount, for RE2 and Python, ignoring case: `is_currency` tells whether it is one.
+"""A pattern for a possible currency next to an amount, for RE2 and Python, ignoring case. `is_currency` decides.
 
 A list of all currencies would make a pattern that takes ten times as long.
 """
 
 
 def is_currency(written: str) -> bool:
-    """Whether these letters or signs beside an amount are a currency, unlike the units in `5 kg`."""
+    """Whether these letters or signs next to an amount are a currency, unlike the units in `5 kg`."""
     word = written.strip().rstrip(".")
     return word.upper() in CODES or word.lower() in _BY_SIGN
 

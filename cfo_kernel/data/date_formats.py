@@ -76,7 +76,7 @@ _NAMED = _FORMS[-5:]
 ANY = f"({'|'.join(form.pattern for form in _FORMS)})(,?[ T]\\d{{1,2}}:.*)?"
 """A cell that may be a date, in any form, with or without a time."""
 SENTINEL = f"({_SENTINEL})( 0?0:00(:00)?)?"
-"""A date of zeros, which stands for no date."""
+"""A date of zeros, which means that there is no date."""
 
 
 def is_date(cell: str) -> bool:
@@ -85,7 +85,7 @@ def is_date(cell: str) -> bool:
 
 
 def is_sentinel(cell: str) -> bool:
-    """Whether a cell is a date of zeros, which stands for no date."""
+    """Whether a cell is a date of zeros, which means that there is no date."""
     return _is(SENTINEL, cell)
 
 
@@ -129,7 +129,7 @@ def read_iso(column: TextColumn) -> list[Decision] | None:
 
 
 def find_dates(column: TextColumn) -> Dates | None:
-    """The dates in a column, or None if some of its cells have no known form, or are no dates, such as 2024-02-31."""
+    """The dates in a column, or None if some of its cells have no known form, or are not dates, such as 2024-02-31."""
     used = [pair for pair in map(_form_of, column.sample) if pair]
     if len(used) < len(column.sample) or not used:
         return None
@@ -169,7 +169,7 @@ def read_all(found: Sequence[Dates], rows: SourceRows) -> list[Decision]:
 
 
 def _serials(dates: Dates, rows: SourceRows) -> list[Decision]:
-    """A decision about the cells that are the serial numbers of days. To be called before the column is converted."""
+    """A decision about the cells that are the serial numbers of days. Must be called before the column is converted."""
     column = dates.column
     if not (numbers := [cell for cell in column.sample if _is(SERIAL, cell)]):
         return []

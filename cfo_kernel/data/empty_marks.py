@@ -25,12 +25,12 @@ class EmptyMarks:
 
 
 def remember_dashes(column: TextColumn) -> None:
-    """To be called before a column with placeholders changes its type."""
+    """Must be called before a column with placeholders is converted."""
     _remember(column, f"{column.value} IS NULL AND regexp_full_match({column.trimmed}, '{_DASHES}')")
 
 
 def remember_labels(column: TextColumn) -> None:
-    """To be called before a column with odd cells changes its type."""
+    """Must be called before a column with odd cells is converted."""
     labels = [cell for cell in column.odd if total_labels.label_of(cell) is not Label.NONE]
     if labels:
         _remember(column, f"{column.trimmed} IN ({', '.join(map(text_literal, labels))})")

@@ -107,7 +107,7 @@ def _tables() -> list[str]:
 
 
 def document_of(path: Path) -> str | None:
-    """What a file is that is kept but not read, by its name: a PDF, a picture, an e-mail. None for a table."""
+    """What kind of document the name indicates, such as a PDF, a picture or an e-mail. None for a table."""
     known = FORMATS.get(path.suffix.lower())
     return known.document if known else None
 

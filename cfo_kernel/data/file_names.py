@@ -12,7 +12,7 @@ GLOSSARY = "datasets.yaml"
 def safe_name(name: str) -> str:
     """The name under which a file is stored.
 
-    Raises `InvalidName` if the name would be hidden or lead out of the folder.
+    Raises `InvalidName` if the name would be hidden or point outside the folder.
     """
     name = unicodedata.normalize("NFC", name).strip()
     hidden = any(unicodedata.category(c).startswith("C") for c in name)

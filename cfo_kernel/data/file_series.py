@@ -1,8 +1,8 @@
 """Recognizes files of one form by their names: `sales_2023.csv` and `sales_2024.csv`, `GL Jan.xlsx` and `GL Feb.xlsx`.
 
-A name consists of words and numbers. Those that say a period are the file's place in the series, and the rest is its
+A name consists of words and numbers. Those that name a period are the file's place in the series, and the rest is its
 form. A trailing number may be a place too, or a version (`NUMBER`). Marked versions and copies of a file (`v2`, `(1)`)
-are no series, because they repeat its rows.
+do not form a series, because they repeat its rows.
 """
 
 import re
@@ -107,7 +107,7 @@ def _take(tokens: list[str], at: int, place: _Place) -> int:
 
 
 def _take_date(token: str, place: _Place) -> int:
-    """A date or month of digits alone: 20240131, 31012024, 202401."""
+    """A date or month in digits alone: 20240131, 31012024, 202401."""
     for pattern in (
         r"(?P<y>\d{4})(?P<m>\d\d)(?P<d>\d\d)",
         r"(?P<d>\d\d)(?P<m>\d\d)(?P<y>\d{4})",
@@ -135,7 +135,7 @@ def _take_year(token: str, following: str, place: _Place) -> int:
 
 
 def _take_part(token: str, following: str, place: _Place) -> int:
-    """The number of a month or day beside a year, or of a quarter such as 1Q."""
+    """The number of a month or day next to a year, or of a quarter such as 1Q."""
     if following == "q" and re.fullmatch("[1-4]", token):
         place.month = 3 * int(token) - 2
         place.add("quarter", f"q{token}")

@@ -1,4 +1,4 @@
-"""Reads text files whose columns are aligned by spaces, as printed reports and mainframes write them.
+"""Reads text files whose columns are aligned with spaces, as printed reports and mainframes write them.
 
 Runs in the ingest worker. The columns lie between positions that are empty in all rows. The file is rewritten with
 commas, line by line, so that the other modules read it like any delimited text.

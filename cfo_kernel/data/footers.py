@@ -1,7 +1,7 @@
 """Finds the lines below a table that are not its rows: when it was printed, its source, footnotes, a page number.
 
 They have no figures, so no sum changes without them. The evidence is an empty row above, the words of a footer, or a
-text where the table has dates or figures. A last row with only a name may be a customer without an amount: it stays.
+text where the table has dates or figures. A last row with only a name may be a customer without an amount, so it stays.
 """
 
 import re
@@ -21,7 +21,7 @@ _SHOWN = 200
 def count_footers(rows: Sequence[tuple[int, Sequence[Any]]], values: frozenset[int]) -> int:
     """How many of the last rows are a footer. `values` are the columns of figures, years and dates.
 
-    Each row has its number in the file, so that an empty row shows.
+    Each row has its number in the file, so that empty rows can be noticed.
     """
     tail = rows[-_MOST:]
     last = next((i for i in reversed(range(len(tail))) if _has_value(tail[i][1], values)), None)

@@ -1,4 +1,4 @@
-"""The glossary's guards: the entries that say which rows must not be added up, at least not without their unit.
+"""The glossary's guards: the entries that forbid adding up certain rows, or adding them up without their unit.
 
 A guard that is not valid is left out of the glossary like any other part. Figures that it would have checked are then
 refused, because a wrong line must not make a forbidden sum possible.

@@ -1,4 +1,4 @@
-"""Joins the rows of a header to one name for each column.
+"""Joins the rows of a header into one name for each column.
 
 A cell of an upper row may stand for several columns: if it is merged, for the columns that it covers; if not, for its
 neighbours without a cell of their own. It is repeated over columns of the same sort: over years, say, but not over the
@@ -27,7 +27,7 @@ def spread(rows: Sequence[Sequence[Any]], width: int, first: int, *, merged: boo
 
 
 def _fill(row: list[Any], below: list[list[Any]], first: int) -> None:
-    """Repeats the cells of a row over its gaps."""
+    """Fills the gaps in a row by repeating the cells next to them."""
     named = [any(lower[i] is not None for lower in below) for i in range(len(row))]
     columns = [i for i in range(first, len(row)) if row[i] is not None or named[i]]
     cells = [i for i in columns if row[i] is not None]

@@ -17,7 +17,7 @@ _SEARCHED_ROWS = 40  # data that begin further down are not found
 _MOST_CELLS = 40_000  # how many cells are examined, so that a very wide table costs no more than a long one
 _MIN_FILLED = 0.6  # share of the widest row below: titles fill one or two cells, headers may leave some empty
 _MOST_ROWS = 8
-_ROWS_ABOVE = 6  # so many rows about the file may stand above a header
+_ROWS_ABOVE = 6  # this many rows that describe the file may precede a header
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class _RawTable:
         self._filled = [sum(kind is not CellKind.EMPTY for kind in row) for row in self._kinds]
 
     def _repeated(self) -> set[int]:
-        """The rows of words that stand further up too: they may be a header, and say nothing about their columns."""
+        """The rows of words that also occur further up: they may be a header, and say nothing about their columns."""
         seen: set[tuple[str, ...]] = set()
         found: set[int] = set()
         for i, (row, kinds) in enumerate(zip(self._rows, self._kinds, strict=True)):
@@ -99,7 +99,7 @@ class _RawTable:
         return any(self._is_header(below) for below in range(i + 1, min(i + _ROWS_ABOVE, len(self._rows))))
 
     def _is_header(self, i: int) -> bool:
-        """Whether the row has different words above all columns of values."""
+        """Whether the row has words above all columns of values, no two of them the same."""
         cells = [self._text(i, column) for column in self.values]
         return len(set(cells)) == len(cells) and all(self._kind(i, c) is CellKind.WORDS for c in self.values)
 
@@ -176,7 +176,7 @@ class _RawTable:
         return _are_periods([self._text(i, column) for column in numbers], years=years)
 
     def _names(self, i: int, columns: list[int]) -> bool:
-        """Whether the row has names for these columns. Pairs such as `Currency: EUR` are no names."""
+        """Whether the row has names for these columns. Pairs such as `Currency: EUR` are not names."""
         cells = [self._text(i, column) for column in columns]
         return all(cells) and not any(": " in cell for cell in cells)
 
@@ -196,7 +196,7 @@ class _RawTable:
         return (len(kinds) > 1 or is_title) and not {CellKind.EMPTY, CellKind.BLANK}.intersection(kinds)
 
     def _is_section(self, i: int, first: int) -> bool:
-        """Whether the row is a section label that stands in a column of values: such rows stand among the data too."""
+        """Whether the row is a section label in a column of values, as among the rows of data below."""
         if self._filled[i] != 1:
             return False
         [column] = [c for c, kind in enumerate(self._kinds[i]) if kind is not CellKind.EMPTY]
@@ -231,13 +231,13 @@ class _RawTable:
         return len(set(cells)) < len(cells) or not is_packed
 
     def _is_apart(self, i: int, below: int) -> bool:
-        """Whether no cell of the row stands for several columns, or also in the row `below`."""
+        """Whether no cell of the row occurs twice, or again in the same column of the row `below`."""
         cells = [(column, self._text(i, column)) for column in range(len(self._kinds[i])) if self._text(i, column)]
         is_repeated = any(text == self._text(below, column) for column, text in cells)
         return not is_repeated and len({text for _, text in cells}) == len(cells)
 
     def _is_of_values(self, i: int) -> bool:
-        """Whether the row has figures that are no periods: it describes the file, and names no columns."""
+        """Whether the row has figures that are not periods, so that it describes the file instead of naming columns."""
         cells = [self._text(i, c) for c, kind in enumerate(self._kinds[i]) if kind is CellKind.FIGURE]
         cells = [cell for cell in cells if not units.is_unit(cell)]
         return bool(cells) and not _are_periods(cells, years=False)

@@ -28,8 +28,8 @@ class Header:
     """The row at which the data begin, and the columns' names.
 
     `unnamed` are the columns without a header cell, and `values` those of figures, years and dates. `rows` are the rows
-    of the header, which may be repeated on each page. `in_percent` are the columns of which the header says so, and
-    `titles` the rows above it.
+    of the header, which may be repeated on each page, and `titles` the rows above it. `in_percent` are the columns that
+    are in percent according to the header.
     """
 
     first_row: int
@@ -123,7 +123,7 @@ def _decisions(rows: Sequence[Sequence[Any]], found: HeaderRows, names: list[str
 
 
 def _about_equal_names(cells: Sequence[str], names: Sequence[str]) -> list[Decision]:
-    """Decisions about columns with the same name in the file, which got a number."""
+    """Decisions about columns with the same name in the file, which were numbered."""
     columns: dict[str, list[str]] = {}
     for cell, name in zip(cells, names, strict=True):
         if cell:

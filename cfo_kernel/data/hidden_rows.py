@@ -1,7 +1,7 @@
 """Finds the rows and columns of a sheet that are hidden: by hand, in a folded group, or by a filter.
 
-Runs in the ingest worker. They are read like the others, because they are data, but a sum then differs from what the
-sheet shows, so a decision names them.
+Runs in the ingest worker. Hidden rows and columns are data, so they are read like the others. A sum then differs from
+what the sheet shows, so a decision names them.
 """
 
 from dataclasses import dataclass, field
@@ -15,14 +15,14 @@ _COLUMNS = 16_384
 
 @dataclass
 class Hidden:
-    """The hidden rows and columns, counted from zero. `is_filtered` if the sheet has a filter."""
+    """The hidden rows and columns, counted from zero. `is_filtered` says that the sheet has a filter."""
 
     rows: set[int] = field(default_factory=set[int])
     columns: set[int] = field(default_factory=set[int])
     is_filtered: bool = False
 
     def decisions(self, rows: list[int], columns: dict[int, str]) -> list[Decision]:
-        """Decisions about those of a table's rows and columns that are hidden. `columns` has their names."""
+        """Decisions about the hidden rows and columns of a table. `columns` has their names."""
         found: list[Decision] = []
         if hidden := [row for row in rows if row in self.rows]:
             way = "hidden by a filter" if self.is_filtered else "hidden"

@@ -106,7 +106,7 @@ class _Columns:
         self.count += 1
 
     def finish(self) -> None:
-        """Fills up the columns, and removes those that are null wherever they are no object."""
+        """Fills up the columns, and removes those that are null wherever they are not objects."""
         for values in self.values.values():
             values += [None] * (self.count - len(values))
         around = {path[:length] for path in self.values for length in range(1, len(path))}

@@ -8,7 +8,7 @@ from typing import Any, cast
 from cfo_kernel.clean_text import storable_text
 
 _MAX_EXPONENT = 60
-_HALF = re.compile(r"\\ud[89a-f]", re.IGNORECASE)  # half a character, as a program writes it that cuts text anywhere
+_HALF = re.compile(r"\\ud[89a-f]", re.IGNORECASE)  # half a character, written by programs that cut text anywhere
 
 
 class Number(str):

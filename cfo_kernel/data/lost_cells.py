@@ -36,7 +36,7 @@ class CellCounts:
             rows.append(row + 1)
 
     def without(self, others: "CellCounts") -> "CellCounts":
-        """These cells without the others, which stand further down."""
+        """These cells without the others, which are further down."""
         rows = {
             column: [row for row in rows if row not in others.rows.get(column, ())]
             for column, rows in self.rows.items()
@@ -57,7 +57,7 @@ class LostCells:
     example: str = ""
 
     def without(self, others: "LostCells") -> "LostCells":
-        """These cells without the others, which stand further down."""
+        """These cells without the others, which are further down."""
         return LostCells(
             self.errors.without(others.errors),
             self.uncalculated.without(others.uncalculated),

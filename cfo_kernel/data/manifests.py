@@ -41,7 +41,7 @@ def read_manifest(folder: Path) -> Manifest | None:
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Stores the descriptions. They come last: without them, a folder of a crashed ingest counts for nothing."""
+    """Stores the descriptions. They are written last, so that the folder of a crashed ingest is ignored."""
     file_records.write_atomically(folder / _NAME, manifest.model_dump_json())
 
 

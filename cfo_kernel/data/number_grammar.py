@@ -2,7 +2,7 @@
 
 A figure is a number with an optional sign and currency, or a percent sign, or a debit or credit side. Its decimal mark
 is a point or a comma; the other mark, spaces of any width, apostrophes and Indian grouping may separate thousands.
-Parentheses, minus signs of every kind, before or behind, and the credit side (`Cr`, `H`) are negative. No number has
+Parentheses, minus signs of every kind, before or after, and the credit side (`Cr`, `H`) are negative. No number has
 leading zeros: 00124 is an account code, and 01,234 is a slip that is better left unchanged.
 """
 
@@ -30,13 +30,13 @@ FLOAT = rf"{PLAIN}(e[+-]\d+)?|[+-]?\d+\.\d+e\d+|[+-]?inf(inity)?"  # 12E4 is a c
 SCIENTIFIC = r"\d(\.\d+)?e\+\d{2}"
 """A positive number as a spreadsheet abbreviates it."""
 ONE_SIGN = f"{_UNSIGNED}{_SIGN}?{_UNSIGNED}"
-"""What every figure has to match too: two signs contradict each other."""
+"""A pattern that every figure must match too, because two signs contradict each other."""
 _DASH = "[-–—]"
 PADDED_DASH = (
     f"{_GAP}-{_SPACE}{{2,}}|{_SPACE}+-{_SPACE}+|{_GAP}{CURRENCY}{_GAP}-{_GAP}|{_GAP}-{_GAP}{CURRENCY}{_GAP}|"
     f"{_GAP}[{SIGNS}]{_GAP}{_DASH}{_GAP}|{_GAP}{_DASH}{_GAP}[{SIGNS}%％]{_GAP}"
 )
-"""A zero in the accounting formats of spreadsheets: a dash beside a currency or percent sign, or with their padding."""
+"""A zero in accounting formats of spreadsheets: a dash next to a currency or percent sign, or with their padding."""
 
 
 def _number(mark: Mark) -> str:
@@ -74,13 +74,13 @@ _SIDE = r"(dr|db|debit|soll|cr|credit|haben)\.?"
 
 
 def sided(mark: Mark | None) -> str:
-    """Amounts with the word for their side behind them: debit or credit."""
+    """Amounts followed by the word for their side: debit or credit."""
     number = _number(mark) if mark else _EITHER
     return rf"{_BEFORE}{number}{_BEHIND}{_GAP}{_SIDE}|0([.,]0*)?"
 
 
 def lettered(mark: Mark | None) -> str:
-    """Amounts with one letter for their side behind them, such as S and H."""
+    """Amounts followed by one letter for their side, such as S and H."""
     number = _number(mark) if mark else _EITHER
     return rf"{_BEFORE}{number}{_BEHIND}{_GAP}[sdhc]|0([.,]0*)?"
 
@@ -90,7 +90,7 @@ ANY = "|".join(f"({form(mark)})" for form in (amount, percentage, sided) for mar
 
 
 NO_DIGITS = r"[a-zA-ZÀ-ɏА-яё]+\.?|[^0-9.,]"
-"""What stands beside the digits and marks of a figure."""
+"""What may surround the digits and marks of a figure."""
 SIDE_BEHIND = rf"({_SIDE}|[sdhc])$"
 
 

@@ -14,7 +14,7 @@ from cfo_kernel.data.lost_cells import column_of, parse_part, row_of, xml_parser
 _STYLES = "xl/styles.xml"
 _MAX_STYLES = 16 << 20
 PERCENT, POINTS = "%", '"%"'
-"""The marks of formats that show 0.125 as 12.5%, and of those that only put the sign behind 12.5."""
+"""The marks of formats that show 0.125 as 12.5%, and of those that only put a percent sign after 12.5."""
 _PERCENT_FORMATS = (9, 10)  # of every workbook
 _ENOUGH = 8 << 20  # bytes of a sheet
 _QUOTED = re.compile(r'"([^"]*)"|\\(.)|_.|\*.')
@@ -93,7 +93,7 @@ def _number(text: str) -> int:
 
 
 def mark_of(code: str) -> str:
-    """The mark of a number format: the format itself if it pads with zeros, `PERCENT`, `POINTS`, or an empty text."""
+    """The mark of a number format: the format itself if it pads with zeros, `PERCENT`, `POINTS`, or an empty string."""
     if is_mask(code):
         return code
     first = code.partition(";")[0]

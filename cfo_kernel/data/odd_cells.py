@@ -1,7 +1,7 @@
 """Finds the few cells of a column that are neither figures nor dates, although the others are.
 
 Such a cell is read as empty, and a decision names its row. The rule: a word for a value that is not known yet (`TBD`,
-`open`) may stand in up to half of the cells; any other words only in one cell of twenty, and only if the rest are
+`open`) may stand in up to half of the cells; any other words only in one cell in twenty, and only if the rest are
 clearly figures or dates, not whole numbers that might be codes. A cell with a digit is never given up, except a date of
 zeros such as 0000-00-00.
 """
@@ -108,7 +108,7 @@ def _why_text(name: str, cells: list[str], rows: tuple[int, ...], count: int) ->
 
 
 def decision(column: TextColumn, rows: SourceRows) -> list[Decision]:
-    """A decision about the odd cells that were read as empty. To be called before the column changes its type."""
+    """A decision about the odd cells that were read as empty. Must be called before the column is converted."""
     if not column.odd:
         return []
     empty_marks.remember_labels(column)
@@ -119,7 +119,7 @@ def decision(column: TextColumn, rows: SourceRows) -> list[Decision]:
 
 
 def placeholders(column: TextColumn, rows: SourceRows) -> list[Decision]:
-    """A decision about cells that hold only a placeholder. To be called before the column changes its type."""
+    """A decision about cells that hold only a placeholder. Must be called before the column is converted."""
     if not column.empty:
         return []
     texts, rowids = column.empty_cells()

@@ -46,7 +46,7 @@ def _covers(grid: Grid, proof: Proof, column: int, dashes: set[int]) -> bool:
 
 
 def _without(decision: Decision, dashes: int) -> Decision:
-    """The decision about empty cells for the cells that are no dashes."""
+    """The decision about empty cells for the cells that are not dashes."""
     count = decision.count - dashes
     cells = "1 cell without a value was" if count == 1 else f"{count:,} cells without a value were"
     text = f"{decision.column}: {cells} read as empty, apart from dashes."

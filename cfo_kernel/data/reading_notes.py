@@ -1,7 +1,7 @@
-"""Notes on answers: what must be checked about the way in which the tables and columns that they use were read.
+"""Notes on answers: doubts about how the tables and columns that an answer uses were read.
 
-A decision about a whole table, such as a suspected total or hidden rows, is repeated by answers that compute figures
-from its rows; a decision about a column by all answers that use the column.
+A decision about a whole table, such as a suspected total or hidden rows, is repeated in answers that compute figures
+from its rows. A decision about a column is repeated in all answers that use the column.
 """
 
 import re

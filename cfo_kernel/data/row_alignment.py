@@ -36,7 +36,7 @@ class Fault(StrEnum):
 
 
 _SHIFTS = frozenset({Fault.EXTRA, Fault.MISSING, Fault.JOINED, Fault.UNQUOTED})
-"""The faults that move the cells behind them."""
+"""The faults that shift the cells after them."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,8 @@ def align(text: str, dialect: Dialect, shapes: Sequence[ColumnShape]) -> Alignme
 def align_simply(text: str, dialect: Dialect, shapes: Sequence[ColumnShape]) -> Alignment | None:
     """The reading of a row with one usual fault: a single stray quotation mark, or empty cells missing at its end.
 
-    Files in which all rows have it would take long otherwise. Returns None for any other row, or if types do not fit.
+    Files in which all rows have this fault would otherwise take long. Returns None for any other row, or if types do
+    not fit.
     """
     pieces, width, quote = text.split(dialect.delimiter), len(shapes), dialect.quote
     marks = text.count(quote)
@@ -150,7 +151,7 @@ def _result(found: list[_Path], dialect: Dialect, shapes: Sequence[ColumnShape])
     costs = [shape.cost(cell) for shape, cell in zip(shapes, cells, strict=True)]
     is_alone = len(found) == 1 or found[1].cost - found[0].cost >= _MARGIN
     last = max((i for i, cell in enumerate(cells) if cell.strip()), default=0)
-    # A cell too few may be missing anywhere before the last one, unless that one is where it belongs.
+    # A missing cell may be anywhere before the last one, unless that one is where it belongs.
     is_placed = Fault.MISSING not in faults or shapes[last].proves(cells[last])
     is_proved = is_alone and is_placed and max(costs) < (UNUSUAL if faults & _SHIFTS else DOUBTFUL)
     is_tail = Fault.MISSING in faults and not any(cells[gaps:])
@@ -172,7 +173,7 @@ class _Row:
         return re.compile(rf"{d} *{q}|{q} *(?={d})")
 
     def steps(self, used: int, filled: int) -> Iterator[_Step]:
-        """The ways to continue after so many pieces and columns."""
+        """The ways to continue after this many pieces and columns."""
         if filled < len(self.shapes):
             at_end = used == len(self.pieces)
             yield _Step(("",), 0, (0.5 if at_end else 2.5) + self.shapes[filled].cost(""), Fault.MISSING)

@@ -34,7 +34,7 @@ class _Named:
 class RowRepair:
     """Divides rows that do not have one well-formed cell for each column.
 
-    `may_join` allows to read extra cells as parts of others.
+    `may_join` allows extra cells to be read as parts of others.
     """
 
     def __init__(self, name: str, dialect: Dialect, shapes: Sequence[ColumnShape], *, may_join: bool) -> None:

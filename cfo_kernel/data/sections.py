@@ -58,7 +58,7 @@ def _sections(lines: Sequence[_Line]) -> list[str | None]:
 
 
 def _headings(lines: Sequence[_Line], *, nested: bool) -> list[str | None]:
-    """The heading of each row. If `nested`, one directly above another stands above all that follow it."""
+    """The heading of each row. If `nested`, a heading directly above another one applies to all that follow."""
     found: list[str | None] = []
     above = heading = ""
     for i, (_, label, is_heading) in enumerate(lines):

@@ -1,6 +1,6 @@
 """Finds the tables of a sheet: one below the other with an empty row between them, or side by side.
 
-Empty rows and columns also divide the sections of one table. What follows is a table of its own only if it has its own
+Empty rows and columns also divide the sections of one table. What follows is a separate table only if it has its own
 header: different names above columns of values. A header that repeats the names of the table above continues it.
 """
 
@@ -32,7 +32,7 @@ def _stacked(grid: Grid) -> list[Grid]:
         if blocks and (header is None or header == names):
             blocks[-1] += rows
         elif blocks and not _has_figures(blocks[-1]):
-            blocks[-1] += rows  # what stands above is the titles of this table
+            blocks[-1] += rows  # the rows above are the titles of this table
             names = _names(blocks[-1]) or []
         else:
             blocks.append(rows)

@@ -38,7 +38,7 @@ def read_column(name: str, values: list[Any], mask: str | None) -> tuple["pa.Arr
 
 
 def _rounded(count: int) -> str:
-    """The note for numbers that are perhaps not those that were meant."""
+    """The note for numbers that may have lost their last digits."""
     cells = "1 cell holds a number" if count == 1 else f"{count:,} cells hold numbers"
     problem = "a workbook stores such numbers as doubles, so the last digits may be wrong"
     return f"{cells} of {_EXACT:,} or more: {problem}. Save keys and other codes as text."

@@ -1,4 +1,4 @@
-"""The cells of a sheet as rows, with what merged cells stand for.
+"""The cells of a sheet as rows, with the values of merged cells where they apply.
 
 Runs in the ingest worker. A merged cell has its value in its first cell only. In a header, it stands for all columns
 and rows that it covers. Below, one that is merged downwards names each of its rows, but a figure is not repeated,
@@ -17,7 +17,7 @@ from cfo_kernel import column_names
 from cfo_kernel.data.decisions import MAX_ROWS, Decision, DecisionKind
 
 _DURATION = re.compile(r"PT(\d{1,5})H(\d{1,2})M(\d{1,2}(?:\.\d{1,9})?)S")  # as the parser returns those of .ods
-_HEAD = 60  # rows in which a header is searched
+_HEAD = 60  # rows that are searched for a header
 Row = tuple[int, list[Any]]
 """A row that is not empty, with its number in the sheet, counted from zero."""
 
@@ -36,7 +36,7 @@ class Merged:
 class Grid:
     """The rows of a sheet or of a part of it, whose first cells stand in the column `left` of the sheet.
 
-    `is_last` says that nothing stands below them.
+    `is_last` says that there is nothing below them.
     """
 
     rows: list[Row]
@@ -103,7 +103,7 @@ class Grid:
 
 
 def read_grid(sheet: CalamineSheet, merged: Sequence[Merged] = ()) -> Grid:
-    """The rows of a sheet that are not empty. `merged` are areas that the parser does not know."""
+    """The rows of a sheet that are not empty. `merged` are merged areas that the parser does not report."""
     _, left = sheet.start or (0, 0)
     areas = [Merged(*start, *end) for start, end in sheet.merged_cell_ranges or [] if start != end]
     return Grid(list(_rows(sheet)), left, merged=[*areas, *merged])
@@ -137,7 +137,7 @@ def _replaced(row: list[Any], first: int, last: int, value: Any) -> list[Any]:
 
 
 def _is_label(value: Any, name: str) -> bool:
-    """Whether the value of a merged cell names its rows, and is no figure."""
+    """Whether the value of a merged cell names its rows, and is not a figure."""
     if isinstance(value, str | date):
         return True
     parts = column_names.words(name)

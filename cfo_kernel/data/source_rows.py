@@ -1,4 +1,4 @@
-"""The row numbers of a file, which decisions about single rows and cells name."""
+"""The row numbers of a file, for decisions about single rows and cells."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

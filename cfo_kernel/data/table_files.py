@@ -52,7 +52,7 @@ def store(
 
 
 def _is_settled(decision: Decision, orders: Mapping[str, Sequence[str]]) -> bool:
-    """Whether the decision says why a column of periods is no column of dates."""
+    """Whether the decision says why a column of periods is not a column of dates."""
     return decision.column in orders and decision.kind in (DecisionKind.CODES, DecisionKind.DATES)
 
 

@@ -1,7 +1,7 @@
 """Decides which tables are parts of one table, because people say so or because their names and columns say so.
 
-Parts that stay apart are forgotten in a sum, and tables that are put together by mistake add up what does not belong
-together. Unless people say so, tables are therefore put together only if nothing speaks against it. Otherwise a note
+If parts stay apart, a sum misses some of them. If tables are combined by mistake, a sum adds up what does not belong
+together. Unless people ask for it, tables are therefore combined only if nothing speaks against it. Otherwise, a note
 proposes it.
 """
 
@@ -196,7 +196,7 @@ def _rows(table: Table) -> str:
 def wrong_members(
     together: Mapping[str, Sequence[str]], datasets: Sequence[Dataset], tables: Iterable[str]
 ) -> Iterator[tuple[str, int, str]]:
-    """The members that are no file or table, each with the union's name, its position and the problem."""
+    """The members that are not files or tables, each with the union's name, its position and the problem."""
     files = {dataset.file.lower(): dataset for dataset in datasets}
     known = {name.lower() for name in tables}
     for name, members in together.items():

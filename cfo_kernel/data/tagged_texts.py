@@ -60,7 +60,7 @@ def _begins(pattern: str) -> Test:
 
 
 def _is_xml(pattern: str) -> Test:
-    """Whether the text is XML that mentions the pattern in its first element."""
+    """Whether the text is XML whose first element contains the pattern."""
     compiled = re.compile(pattern, re.IGNORECASE)
 
     def fits(text: str) -> bool:
@@ -71,7 +71,7 @@ def _is_xml(pattern: str) -> Test:
 
 
 def _first_element(text: str) -> str | None:
-    """The first tag of an XML document behind its declaration, or None if it is not one."""
+    """The first tag of an XML document after its declaration, or None if the text is not XML."""
     is_declared = text[:5].lower() in ("<?xml", "<?ofx")
     rest = text
     while rest.startswith(("<?", "<!--", "<!")):
@@ -85,13 +85,13 @@ def _first_element(text: str) -> str | None:
 
 
 def _is_swift(text: str) -> bool:
-    """Whether the lines have the tags of a bank statement of SWIFT: reference, account, and a balance or a booking."""
+    """Whether the lines have the tags of a SWIFT bank statement: reference, account, and a balance or an entry."""
     tags = set(re.findall(r"^:(\d\d)[A-Z]?:", text, re.MULTILINE))
     return {"20", "25"} <= tags and bool(tags & {"28", "34", "60", "61"})
 
 
 def _has_records(length: int, first: str, others: str) -> Test:
-    """Whether the lines have one length, and begin with the codes that say what they hold."""
+    """Whether the lines have the same length, and begin with the codes of their record types."""
 
     def fits(text: str) -> bool:
         lines = text.splitlines()[:10]

@@ -1,7 +1,7 @@
 """Removes what surrounds the cells of columns that stay text: outer spaces, and the marks that protect codes.
 
-Runs in the ingest worker, on the table `staging`, after the types are inferred. Spaces around a name would make two
-names of one. Spreadsheets need `="00123"` or an apostrophe before a code to keep its leading zeros.
+Runs in the ingest worker, on the table `staging`, after the types are inferred. Spaces around a name would turn it
+into a different name. Spreadsheets need `="00123"` or an apostrophe before a code to keep its leading zeros.
 """
 
 import duckdb

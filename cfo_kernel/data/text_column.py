@@ -101,7 +101,7 @@ class TextColumn:
         return self.connection.execute(f"{found} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {most}").fetchall()
 
     def empty_cells(self) -> tuple[list[str], list[int]]:
-        """The placeholders, and the rows in which they stand."""
+        """The placeholders, and the rows that contain them."""
         column = quoted(self.name)
         where = f"{_is_empty(column)} AND {self.trimmed} <> ''" + (f" AND NOT {_is_zero(column)}" if self.zeros else "")
         texts = f"SELECT DISTINCT {self.trimmed} FROM {self.table} WHERE {where} ORDER BY 1 LIMIT 3"  # noqa: S608 - quoted

@@ -2,7 +2,7 @@
 
 Runs in the ingest worker. The file is read whole, because the first byte that is not UTF-8 may be a million rows down.
 A clean UTF-8 file is used as it is; of any other, a copy in UTF-8 is made. A byte order mark inside the text, as in
-files that were put together, would become an invisible part of a name or value, and a quotation mark behind it would
+files that were put together, would become an invisible part of a name or value, and a quotation mark after it would
 not count. A stray NUL, as mainframes write it, would end a cell early.
 """
 
@@ -26,7 +26,7 @@ _UNICODE = {
     codecs.BOM_UTF16_LE: ("utf-16", "UTF-16"),
     codecs.BOM_UTF16_BE: ("utf-16", "UTF-16"),
 }
-_NUL_EVERY = 1000  # a text has at most one NUL in so many characters, and a few besides
+_NUL_EVERY = 1000  # a text has at most one NUL in this many characters, and a few more
 _FEW = 8
 _CONTROLS = bytes({*range(1, 27), 127} - {*b"\t\n\v\f\r\x1a"})
 _MOST_CONTROLS = 0.05
@@ -91,7 +91,7 @@ def _legacy(found: Encoding) -> Decision:
 
 
 def is_rule(line: str) -> bool:
-    """Whether the line only rules a list off."""
+    """Whether the line consists only of strokes, such as dashes."""
     return not line.strip(_STROKES + _CROSSINGS) and any(3 * stroke in line for stroke in _STROKES)
 
 

@@ -22,7 +22,7 @@ class Footer:
 
 
 def cut_footer(body: Path, dialect: Dialect, values: frozenset[int], lines: int) -> Footer | None:
-    """Cuts the footer off the file `body`, which begins after so many lines of the whole file.
+    """Cuts the footer off the file `body`, which begins after this many lines of the whole file.
 
     `values` are the columns of figures, years and dates.
     """
@@ -39,7 +39,7 @@ def cut_footer(body: Path, dialect: Dialect, values: frozenset[int], lines: int)
     count = footers.count_footers(rows, values)
     if not count:
         return None
-    first = rows[-count - 1][0] + 1  # the line behind the last row of the table
+    first = rows[-count - 1][0] + 1  # the line after the last row of the table
     above = lines + _count_lines(body, size - len(tail) + start)
     with body.open("rb+") as file:
         file.truncate(size - len(b"\n".join(written[first:])))

@@ -1,8 +1,8 @@
-"""Which proofs of totals are too weak to leave a row out, because its label may be the name of a line.
+"""Finds the proofs of totals that are too weak to leave a row out, because its label may be the name of a line.
 
-`Total Energies` may be a supplier whose amount equals the one above by accident, and `Sales total` a line in a table in
-which every line has the word. Such a row is left out only if it also takes its parts' place in another total, which
-would count them twice otherwise, or if the rest of its label is the name of what it adds up.
+`Total Energies` may be a supplier whose amount happens to equal the one above, and `Sales total` may be a line in a
+table in which every line has the word. Such a row is left out only if it also takes the place of its parts in another
+total, which would otherwise count them twice, or if the rest of its label is the name of what it adds up.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Which rows look like totals although their figures prove nothing.
+"""Finds the rows that look like totals although their figures do not prove it.
 
 A word for totals is not enough: `Total expenditure per person` is a figure like others, and so is the total of a column
 of percentages. Such a row is in doubt if its figures nearly add up, or if its label says nothing else and they are at

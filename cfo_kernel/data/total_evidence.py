@@ -42,7 +42,7 @@ class Sums:
 
     @cached_property
     def _prefix(self) -> list[list[tuple[int, int]]]:
-        """For each column, the sum and the number of the figures above each row."""
+        """For each column, the sum and the count of the figures above each row."""
         sums: list[list[tuple[int, int]]] = []
         for c in range(len(self.grid.names)):
             total = count = 0
@@ -82,7 +82,7 @@ class Sums:
         return [(end, start) if is_above else (start, end) for end in sorted(found, key=lambda end: abs(end - start))]
 
     def difference(self, at: int, column: int, low: int, high: int) -> tuple[int, int]:
-        """By how much the sum differs from the figure of a row, and how many figures it adds."""
+        """The difference between the sum and the figure of a row, and the number of figures that it adds."""
         above, below = self._prefix[column][low], self._prefix[column][high]
         return abs(below[0] - above[0] - (self.grid.rows[at].figures[column] or 0)), below[1] - above[1]
 

@@ -1,4 +1,4 @@
-"""Which texts label a total, in the languages in which files are read.
+"""Recognizes the labels of totals, in the languages in which files are read.
 
 The patterns fit RE2 (DuckDB) and Python alike, and are meant for text in lower case.
 """

@@ -18,19 +18,19 @@ from cfo_kernel.data.total_labels import Label
 
 
 class Sign(IntEnum):
-    """What says that a row may be a total, apart from its figures."""
+    """The evidence that a row may be a total, apart from its figures."""
 
     NAMED = 0
-    """Nothing: the row has a name like any other."""
+    """None: the row has a name like any other."""
     EMPTY = 1
-    """Cells are empty that are filled in the rows that it adds up."""
+    """Some of its cells are empty, but filled in the rows that it adds up."""
     LABELLED = 2
     """A word for totals."""
 
 
 @dataclass(frozen=True)
 class Proof:
-    """That the row at `total` is the sum of the rows at `parts`, which are positions in the grid.
+    """A proof that the row at `total` is the sum of the rows at `parts`, which are positions in the grid.
 
     `columns` are those that add up. The proof is `whole` if each figure of the total is explained; otherwise a figure
     of a part is missing, or a few figures do not agree. `bits` is how unlikely an accident is. The parts are `natural`
@@ -54,7 +54,7 @@ class Proof:
 
 
 def sign_of(row: Row, usual: Sequence[bool]) -> Sign:
-    """What says that the row may be a total. `usual` says which cells of its name are usually filled."""
+    """The evidence that the row may be a total. `usual` says which cells of its name are usually filled."""
     if row.strength is not Label.NONE or row.stars:
         return Sign.LABELLED
     lacks = any(key is None for key, is_filled in zip(row.keys, usual, strict=True) if is_filled)
@@ -62,7 +62,7 @@ def sign_of(row: Row, usual: Sequence[bool]) -> Sign:
 
 
 def rounding(count: int) -> int:
-    """By how many units of the last digit a total of rounded figures may differ from their sum."""
+    """The number of units of the last digit by which a total of rounded figures may differ from their sum."""
     return min((count + 1) // 2, max(1, isqrt(count)))
 
 

@@ -1,7 +1,7 @@
 """Recognises the figures of a total that are not sums, because their column cannot be added.
 
 Prices, percentages and averages follow from other columns of the same row, in the same way in every row, or are the
-mean of the parts. So they say nothing that the other rows do not say.
+mean of the parts. So they are no further evidence.
 """
 
 from collections.abc import Callable, Sequence

@@ -39,10 +39,10 @@ class UnionCache:
         self.folders: set[str] = set()
         """The folders of the parts, which are needed again if a part changes."""
         self.parts: set[str] = set()
-        """The names that the parts had as tables of their own."""
+        """The names that the parts had as separate tables."""
 
     async def united(self, datasets: Sequence[Dataset], files: Files) -> tuple[Sequence[Dataset], Files, bool]:
-        """The datasets and files with unions. False at the end means that another attempt may put more together."""
+        """The datasets and files with unions. The last value is False if another attempt may combine more."""
         self.folders, self.parts = set(), set()
         parts = [part for dataset in datasets for part in _parts(dataset)]
         if len(parts) < 2:

@@ -1,4 +1,4 @@
-"""Puts the rows of several tables together in the table `staging`, each row with the file that it is from.
+"""Combines the rows of several tables in the table `staging`, each with the name of its file.
 
 Runs in the ingest worker. The parts are Parquet files that were ingested before, so each has its own decisions, and its
 total rows were removed.

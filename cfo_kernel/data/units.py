@@ -21,7 +21,7 @@ _BESIDE = listed(
     "in of en em im i w de di per and und et y e a except expressed stated all figures amounts angaben us u s"
     " canadian australian singapore hong kong american"
 )
-"""Words that stand beside a unit."""
+"""Words that may accompany a unit."""
 _MEASURES = listed(
     "point points bps bp pp kg g tonne tonnes ton tons km m2 sqm kwh mwh gwh hour hours hrs h day days year years"
     " month months week weeks unit units piece pieces pcs stk stuck share shares fte no number"

@@ -45,7 +45,7 @@ DATE_NAMES = listed(
 VAGUE_DATE_NAMES = listed(
     "data start end day tag jour dia giorno dzien dag due posting posted booking booked effective hired valuta termin"
 )
-"""Those of them under which amounts may stand too."""
+"""Those of them that may also be the header of amounts."""
 DATE_ENDINGS = ("datum", "tag", "date", "dag")
 JAPANESE_DATES = ("日付", "期日", "年月日", "日")
 HOUR_NAMES = listed(
@@ -88,7 +88,7 @@ PENDING_WORDS = listed(
     " missing fehlt manquant various divers unlimited unbefristet permanent perpetual ongoing current blocked hold"
     " waived included inkl incl inbegriffen 未定 不明 なし"
 )
-"""Words that stand for a figure or date that is not known yet."""
+"""Words for a figure or date that is not known yet."""
 BLOCK_NAMES = frozenset(
     name.replace("_", " ")
     for name in listed(

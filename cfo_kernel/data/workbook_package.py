@@ -82,7 +82,7 @@ def check_package(path: Path, content: Content) -> Suspects:
 
 
 def _check_format(archive: zipfile.ZipFile, name: str, content: Content) -> None:
-    """Refuses a workbook in another format than its name says, since its safeguards are those of that format."""
+    """Refuses a workbook that is not in the format of its name, because the safeguards are those of that format."""
     parts = {entry.filename.lower().replace("\\", "/") for entry in archive.infolist()}
     found = {_FORMATS[part] for part in parts if part in _FORMATS}
     if found - {content} or (not found and content is not Content.OFFICE_OPEN_XML):

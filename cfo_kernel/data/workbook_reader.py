@@ -118,7 +118,7 @@ class _Source:
 
 
 def _read_tables(name: str, grid: Grid, source: _Source) -> Iterator[Sheet]:
-    """The tables of a sheet. Those after the first have a number behind the name of the sheet."""
+    """The tables of a sheet. Those after the first have a number after the name of the sheet."""
     if not grid.rows:
         yield Sheet(name, left_out="it is empty")
         return
