@@ -20,7 +20,7 @@ from cfo_kernel.executors.sql_names import unique_names
 _SEARCHED_ROWS = 30  # a header further down is not found
 _ROWS_BELOW = 50  # how many rows below a candidate are used to measure the table's width
 _MIN_FILLED = 0.6  # share of the widest row below: titles fill one or two cells, headers may leave some empty
-_SHOWN = 5
+_SHOWN, _LONGEST = 5, 100
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def find_header(rows: Sequence[Sequence[Any]], width: int, *, merged: bool = Fal
     unnamed = [i for i, cell in enumerate(cells) if not cell]
     repeatable = [row for i in sorted(found.names + found.units) if _may_repeat(row := rows[i], found.values)]
     in_percent = frozenset(i for i in found.values if _is_percent([rows[j] for j in found.names + found.units], i))
-    decisions = [*_decisions(rows, found, names), *_about_equal_names(cells, names)]
+    decisions = [*_decisions(rows, found, names), *_about_equal_names(cells, names), *_scales(rows, found, names)]
     titles = [row for row in rows[: min(found.names + found.units)] if any(cell is not None for cell in row)]
     return Header(found.first, names, unnamed, decisions, found.values, repeatable, in_percent, titles)
 
@@ -120,6 +120,35 @@ def _decisions(rows: Sequence[Sequence[Any]], found: HeaderRows, names: list[str
             listed = ", ".join(f"{name} in {unit}" for name, unit in cells[:20])
             decisions.append(_decision(f"The units of the columns are in a row of the header: {listed}."))
     return decisions
+
+
+def _scales(rows: Sequence[Sequence[Any]], found: HeaderRows, names: Sequence[str]) -> list[Decision]:
+    """Decisions about figures in thousands or millions, which are read as they are written."""
+    values = sorted(column for column in found.values if column < len(names))
+    written: dict[int, str] = {}
+    for i in sorted(found.names + found.units):
+        for column, cell in enumerate(rows[i][: len(names)]):
+            if cell is not None and units.scale_of(_cell_name(cell)):
+                written[column] = _cell_name(cell)
+    titles = [_cell_name(cell) for row in rows[: min(found.names + found.units)] for cell in row if cell is not None]
+    labels = [text for column, text in written.items() if column not in values]
+    whole = next((text for text in [*reversed(titles), *labels] if units.scale_of(text)), None)
+    own = {column: written[column] for column in values if column in written}
+    if own and len({units.scale_of(text) for text in own.values()}) == 1 and len(own) == len(values):
+        whole, own = next(iter(own.values())), {}
+    found_scales = [(None, whole)] if whole else []
+    return [_scale(column, text) for column, text in [*found_scales, *((names[c], t) for c, t in own.items())]][
+        :MAX_ROWS
+    ]
+
+
+def _scale(column: str | None, text: str) -> Decision:
+    """The decision about the figures of a column, or of all columns if there is no name."""
+    subject = f"{column}: the figures" if column else "The figures"
+    said = (
+        f"{subject} are in {units.scale_of(text)} ({text[:_LONGEST].strip('()[]')}), and are read as they are written."
+    )
+    return Decision(kind=DecisionKind.NUMBERS, text=said, column=column, needs_check=True)
 
 
 def _about_equal_names(cells: Sequence[str], names: Sequence[str]) -> list[Decision]:

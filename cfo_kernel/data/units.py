@@ -15,11 +15,11 @@ _SCALES = listed(
 )
 _CURRENCIES = listed(
     "dollar dollars euro euros pound pounds sterling yen franc francs krona kronor kroner zloty rupee rupees yuan rmb"
-    " cent cents pence percent percentage percentages prozent pct"
+    " rs inr reais real zl kr skr nok dkk sek cent cents pence percent percentage percentages prozent pct"
 )
 _BESIDE = listed(
-    "in of en em im i w de di per and und et y e a except expressed stated all figures amounts angaben us u s"
-    " canadian australian singapore hong kong american"
+    "in of en em im i w de di d per and und et y e a except expressed stated all figures amounts angaben us u s"
+    " canadian australian singapore hong kong american 単位"
 )
 """Words that may accompany a unit."""
 _MEASURES = listed(
@@ -32,6 +32,27 @@ _WORD = re.compile(rf"[^\W_]+|[{_SIGNS}]")
 _PERCENT = listed("% percent percentage prozent pct")
 _CODES = currencies.CODES - {"ALL", "TRY", "TOP"}
 _MOST = 14
+_THOUSANDS = listed(
+    "thousand thousands k t tsd teur keur kusd tausend mille millier milliers mil miles migliaia milhar milhares"
+    " duizend duizenden tusen tusental tys tysiac tysiace 000 000s 千円 千"
+)
+_MILLIONS = listed(
+    "million millions m mn mm mio mill mln meur musd millionen millon millones milione milioni milhao milhoes miljoen"
+    " miljoenen miljon miljoner 百万円 百万"
+)
+_BILLIONS = listed("billion billions bn mrd mld md milliarden milliard milliards miliardi bilhoes miljard miljarder")
+_NAMED = (
+    (_THOUSANDS, "thousands"),
+    (_MILLIONS, "millions"),
+    (_BILLIONS, "billions"),
+    (listed("億円 億"), "100 millions"),
+    (listed("lakh lakhs"), "lakhs"),
+    (listed("crore crores"), "crores"),
+)
+_AMBIGUOUS = listed("miles mil mille mill")
+_SEGMENT = re.compile(r"[(\[（［][^()\[\]（）［］]*[)\]）］]|[^()\[\]（）［］;,:|–—]+")
+_BEFORE = re.compile(r"\b(?=(?:in|en|em|i|w)\s)", re.IGNORECASE)
+_CLEAR = 3  # letters of a scale that needs no currency beside it
 
 
 @lru_cache(maxsize=1 << 12)
@@ -42,6 +63,21 @@ def is_unit(text: str) -> bool:
     if not 0 < len(words) <= _MOST or not all(_names_unit(w) or w in _BESIDE or w in measures for w in words):
         return False
     return any(_names_unit(word) or word in measures for word in words)
+
+
+@lru_cache(maxsize=1 << 12)
+def scale_of(text: str) -> str | None:
+    """The name of the scale that a title or a name gives for figures: `thousands` for `Balance sheet (EUR '000)`."""
+    for segment in _SEGMENT.findall(text):
+        for start in (0, *(found.start() for found in _BEFORE.finditer(segment))):
+            words = _words(segment[start:]) if is_unit(segment[start:]) else []
+            has_currency = any(word in _SIGNS or word.upper() in _CODES or word in _CURRENCIES for word in words)
+            for word in words:
+                name = next((name for known, name in _NAMED if word in known), None)
+                is_clear = len(word) >= _CLEAR and (len(words) > 1 or word not in _AMBIGUOUS)
+                if name and (has_currency or is_clear or _is_bracketed(segment)):
+                    return name
+    return None
 
 
 def is_percent(text: str) -> bool:

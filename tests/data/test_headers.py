@@ -138,6 +138,40 @@ def test_words_that_are_no_units(text: str) -> None:
     assert not units.is_unit(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "scale"),
+    [
+        ("(in thousands of USD except per share)", "thousands"),
+        ("Balance sheet - in Mio. EUR", "millions"),
+        ("Revenue (USD m)", "millions"),
+        ("EUR '000", "thousands"),
+        ("Valores em milhares de reais", "thousands"),
+        ("（単位：百万円）", "millions"),
+        ("Amount (EUR)", None),
+        ("Miles", None),
+        ("Million Dollar Ltd", None),
+        ("Price per 1000 units", None),
+    ],
+)
+def test_the_scale_of_figures(text: str, scale: str | None) -> None:
+    assert units.scale_of(text) == scale
+
+
+@pytest.mark.parametrize(
+    ("above", "column"),
+    [
+        ([["Income (in thousands)"], [None, 2019, 2018]], None),
+        ([["in TEUR", 2019, 2018]], None),
+        ([["Segment", "Revenue", "Costs"], [None, "kEUR", "kEUR"]], None),
+        ([["Segment", "Revenue (USD m)", "Staff"]], "Revenue (USD m)"),
+        ([["Segment", "Revenue", "Margin"], [None, "kEUR", "%"]], "Revenue"),
+    ],
+)
+def test_a_scale_is_reported_once(above: Rows, column: str | None) -> None:
+    found = [d for d in header([*above, *ROWS]).decisions if d.kind == "numbers"]
+    assert [(d.column, d.needs_check) for d in found] == [(column, True)]
+
+
 def test_figures_in_percent_stay_as_they_are_written_and_are_shown_in_percent(ingest: Ingest) -> None:
     [table] = ingest("rates.csv", b"Account,Amount,Rate\n,EUR,%\nSales,100.00,19.00\nRent,20.00,7.50\n")
     assert table.column("Rate") == [Decimal("19.00"), Decimal("7.50")]
