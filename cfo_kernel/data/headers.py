@@ -136,10 +136,10 @@ def _scales(rows: Sequence[Sequence[Any]], found: HeaderRows, names: Sequence[st
     own = {column: written[column] for column in values if column in written}
     if own and len({units.scale_of(text) for text in own.values()}) == 1 and len(own) == len(values):
         whole, own = next(iter(own.values())), {}
-    found_scales = [(None, whole)] if whole else []
-    return [_scale(column, text) for column, text in [*found_scales, *((names[c], t) for c, t in own.items())]][
-        :MAX_ROWS
-    ]
+    if whole:
+        own = {column: text for column, text in own.items() if units.scale_of(text) != units.scale_of(whole)}
+    columns = [_scale(names[column], text) for column, text in own.items()]
+    return [*([_scale(None, whole)] if whole else []), *columns][:MAX_ROWS]
 
 
 def _scale(column: str | None, text: str) -> Decision:
