@@ -7,7 +7,7 @@ every cell of the column fits, and None otherwise.
 import re
 from collections.abc import Callable, Sequence
 
-from cfo_kernel.data import currencies, exact_types, number_grammar, staging_formats
+from cfo_kernel.data import currencies, exact_types, number_grammar, remembered_cells, staging_formats
 from cfo_kernel.data.decisions import Decision, DecisionKind
 from cfo_kernel.data.number_grammar import Mark
 from cfo_kernel.data.source_rows import SourceRows
@@ -125,6 +125,7 @@ def _parse(column: TextColumn, notation: Notation, mark: Mark) -> list[Decision]
 
 def _percentages(column: TextColumn, rows: SourceRows) -> Decision:
     """A decision about the percentages in a column of amounts. Must be called before the column is converted."""
+    remembered_cells.remember_percentages(column)
     where = f"regexp_matches({column.value}, '[%％]')"
     count = column.figure(f"count(*) FILTER ({where})")
     found = rows.of(column.rowids(where))

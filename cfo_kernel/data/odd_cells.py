@@ -10,7 +10,7 @@ import re
 from dataclasses import replace
 
 from cfo_kernel import column_names
-from cfo_kernel.data import date_formats, empty_marks, number_grammar
+from cfo_kernel.data import date_formats, number_grammar, remembered_cells
 from cfo_kernel.data.decisions import Decision, DecisionKind
 from cfo_kernel.data.source_rows import SourceRows
 from cfo_kernel.data.text_column import TextColumn
@@ -111,7 +111,7 @@ def decision(column: TextColumn, rows: SourceRows) -> list[Decision]:
     """A decision about the odd cells that were read as empty. Must be called before the column is converted."""
     if not column.odd:
         return []
-    empty_marks.remember_labels(column)
+    remembered_cells.remember_labels(column)
     where = f"{column.trimmed} IN ({', '.join(map(text_literal, column.odd))})"
     count = column.figure(f"count(*) FILTER ({where})")
     found = _empty(column, count, list(column.odd), rows.of(column.rowids(where)), "that are neither figures nor dates")
@@ -124,7 +124,7 @@ def placeholders(column: TextColumn, rows: SourceRows) -> list[Decision]:
         return []
     texts, rowids = column.empty_cells()
     if any(set(text) <= set("-–—") for text in texts):
-        empty_marks.remember_dashes(column)
+        remembered_cells.remember_dashes(column)
     blank = column.figure(f"count(*) FILTER ({column.trimmed} = '')")
     count = column.empty - column.zeros - blank
     return [_empty(column, count, texts, rows.of(rowids), "")] if count else []

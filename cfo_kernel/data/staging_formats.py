@@ -28,15 +28,20 @@ def mark_points(connection: duckdb.DuckDBPyConnection, column: str) -> None:
     connection.execute(f"COMMENT ON COLUMN staging.{quoted(column)} IS '{_POINTS}'")
 
 
+def marked_columns(connection: duckdb.DuckDBPyConnection) -> dict[str, Known]:
+    """The columns of `staging` that are in percent."""
+    marked = "SELECT column_name, comment FROM duckdb_columns() WHERE table_name = 'staging' AND comment IS NOT NULL"
+    marks: list[tuple[str, str]] = connection.execute(marked).fetchall()
+    return {name: _KNOWN[comment] for name, comment in marks if comment in _KNOWN}
+
+
 def number_formats(connection: duckdb.DuckDBPyConnection, file: Path | None = None) -> list[NumberFormat | None]:
     """The formats of all columns, in order. `file` is the file of the result, unless it is an upload."""
     stored = stored_formats.read(file) if file and file.suffix.lower() == ".parquet" else {}
     described = [(name, kind) for name, kind, *_ in connection.execute("DESCRIBE staging").fetchall()]
     missing = {name: kind for name, kind in described if is_number(kind) and name not in stored}
     values = _values(connection, missing)
-    marked = "SELECT column_name, comment FROM duckdb_columns() WHERE table_name = 'staging' AND comment IS NOT NULL"
-    marks: list[tuple[str, str]] = connection.execute(marked).fetchall()
-    known: dict[str, Known] = {name: _KNOWN[comment] for name, comment in marks if comment in _KNOWN}
+    known = marked_columns(connection)
     return [
         stored[name]
         if name in stored and is_number(kind)

@@ -46,6 +46,11 @@ def figures_among(cells: Sequence[str | None]) -> Figures | None:
     return Figures(scale, tuple(None if number is None else _scaled(number, scale) for number in numbers))
 
 
+def is_percentage(cell: str | None) -> bool:
+    """Whether the cell is a figure with a percent sign."""
+    return cell is not None and cell.rstrip(SPACES + ")").endswith(("%", "％"))
+
+
 def name_rows(cells: Sequence[str | None], figures: Figures, counts: Sequence[int], *, is_leftmost: bool) -> bool:
     """Whether the figures of the column are names, such as account numbers above the word `Total`.
 

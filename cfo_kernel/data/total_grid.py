@@ -19,6 +19,7 @@ class Row:
 
     `keys` are the cells that name it, and `figures` its numbers, with None for an empty cell. `counts` are the numbers
     of the figures that were added up. `label_of_cell` is a word for totals that was read as empty in another cell.
+    A row of nothing but percentages among amounts has them as `shares` instead of figures.
     """
 
     rowid: int
@@ -27,6 +28,7 @@ class Row:
     size: int = 1
     counts: tuple[int, ...] = ()
     label_of_cell: str | None = None
+    shares: tuple[int | None, ...] = ()
 
     @property
     def has_figures(self) -> bool:
@@ -45,6 +47,11 @@ class Row:
     def strength(self) -> Label:
         """How strongly the label says that the row is a total."""
         return total_labels.label_of(self.label) if self.size == 1 else Label.NONE
+
+    @cached_property
+    def is_result(self) -> bool:
+        """Whether the label is that of a result, such as a gross profit."""
+        return self.size == 1 and total_labels.is_result(self.label)
 
     @cached_property
     def stars(self) -> int:

@@ -39,6 +39,16 @@ BALANCE = rf"(?:^|{_NO_LETTER})(?:{_BALANCES})(?:{_NO_LETTER}|$)"
 _PLAIN_BALANCE = re.compile(rf"(?:^|[^a-z])(?:{plain(_BALANCES)})(?:[^a-z]|$)")
 
 
+_RESULTS = (
+    r"(?:gross|operating|net|trading) (?:\w+ )?"
+    r"(?:profit|income|loss|earnings|margin|surplus|deficit|result|sales|revenue|assets|cash|debt)"
+    r"|(?:profit|income|loss|earnings|surplus|deficit|result)s?(?: \W?loss\W?)?"
+    r" (?:before|after|from (?:\w+ )?operations|for the (?:year|period|quarter|month))|ebitd?a?"
+    r"|\w*ergebnis|\w*uberschuss|roh(?:ertrag|gewinn|marge)|(?:rein|jahres)gewinn|jahres(?:verlust|fehlbetrag)"
+    r"|deckungsbeitrag(?: \w+)?|resultats?|marge|benefice|excedent|resultado|beneficio|margen|utilidad"
+    r"|risultato|utile|margine|lucro|margem|resultaat|winst|vinst|wynik|zysk"
+)
+_RESULT = re.compile(rf"(?:^|[^a-z])(?:{_RESULTS})(?:[^a-z]|$)|利益|損益")
 _COMPANY = re.compile(
     r"\b(?:ltd|limited|inc|corp|corporation|company|llc|llp|plc|gmbh|ag|kg|se|sa|sas|sarl|srl|spa|nv|bv|ab|oy|as|aps"
     r"|sp|co|kk|lda|energies)\b\.?(?:\s+\w+)?\s*$|株式会社|有限会社"
@@ -71,6 +81,11 @@ def label_of(text: str) -> Label:
 def is_subtotal(text: str) -> bool:
     """Whether the text has a word for subtotals, which no name of a line has."""
     return _SUBTOTAL.search(text.lower()[:200]) is not None
+
+
+def is_result(text: str) -> bool:
+    """Whether the text labels a line of a statement that follows from other lines, such as a gross profit."""
+    return _RESULT.search(plain(text[:200])) is not None
 
 
 def is_balance(text: str) -> bool:

@@ -34,7 +34,8 @@ class Proof:
 
     `columns` are those that add up. The proof is `whole` if each figure of the total is explained; otherwise a figure
     of a part is missing, or a few figures do not agree. `bits` is how unlikely an accident is. The parts are `natural`
-    if they are all rows up to the next total or gap. The proof is `weak` if the label may be the name of a line.
+    if they are all rows up to the next total or gap. The proof is `weak` if the label may be the name of a line. The
+    total may also be a `difference`: the first of the parts less the others.
     """
 
     total: int
@@ -46,11 +47,12 @@ class Proof:
     is_natural: bool
     bits: float
     is_weak: bool = False
+    is_difference: bool = False
 
     @property
     def is_sure(self) -> bool:
         """Whether the row may be left out."""
-        return self.is_whole and self.sign is not Sign.NAMED and not self.is_weak
+        return self.is_whole and self.sign is not Sign.NAMED and not self.is_weak and not self.is_difference
 
 
 def sign_of(row: Row, usual: Sequence[bool]) -> Sign:

@@ -13,6 +13,7 @@ from cfo_kernel.data.vocabulary import listed, plain
 
 _FACTORS = (1, 100)
 _MOST_COLUMNS = 40
+_MOST_ROWS = 50
 _FEWEST = 2
 _BITS = 4.0
 _BALANCES = listed("balance saldo solde kontostand bestand running cumulative kumuliert cumule")
@@ -71,8 +72,10 @@ def _is_mean(grid: Grid, total: int, parts: Sequence[int], added: Sequence[int],
 
 
 def _is_ratio(grid: Grid, total: int, parts: Sequence[int], c: int) -> bool:
-    """Whether the figure is the same ratio of two other columns as in the parts."""
+    """Whether the figure is the same ratio of two other columns as in the parts, or in all rows if these are few."""
     rows = [grid.rows[at] for at in (total, *parts) if grid.rows[at].figures[c] is not None]
+    if len(rows) <= _FEWEST:
+        rows = [row for row in grid.rows[:_MOST_ROWS] if row.figures[c] is not None]
     if len(rows) <= _FEWEST or len(grid.names) > _MOST_COLUMNS or any(row.size > 1 for row in rows):
         return False
     if len({row.figures[c] for row in rows}) < _FEWEST:

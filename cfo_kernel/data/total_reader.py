@@ -5,15 +5,15 @@ cell says so; the rows between two of them are read as one row of sums.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 
 import duckdb
 
 from cfo_kernel import column_names
-from cfo_kernel.data import total_cells, total_labels
+from cfo_kernel.data import staging_formats, total_cells, total_labels, total_shares
 from cfo_kernel.data.column_blocks import batches, by_type
 from cfo_kernel.data.column_blocks import figures as column_figures
+from cfo_kernel.data.remembered_cells import RememberedCells
 from cfo_kernel.data.tables import Column, Kind
 from cfo_kernel.data.total_cells import Figures
 from cfo_kernel.data.total_grid import Grid, Row
@@ -26,25 +26,35 @@ _DOUBLE_SCALE = 6
 _USUAL = 0.55
 _RARELY_EMPTY = 20
 _COUNTS = 1000
-_NO_LABELS: Mapping[int, str] = MappingProxyType({})
+_NOTHING = RememberedCells()
 
 
-def read_grid(connection: duckdb.DuckDBPyConnection, labels: Mapping[int, str] = _NO_LABELS) -> Grid | None:
-    """The figures of `staging`, or None if it has no figures or no rows that may be totals.
-
-    `labels` are words for totals that were read as empty, by row.
-    """
+def read_grid(connection: duckdb.DuckDBPyConnection, remembered: RememberedCells = _NOTHING) -> Grid | None:
+    """The figures of `staging`, or None if it has no figures or no rows that may be totals."""
     described = connection.execute("DESCRIBE staging").fetchall()
     columns = [Column(name=name, type=kind) for name, kind, *_ in described]
     [(count,)] = connection.execute("SELECT count(*) FROM staging").fetchall()
     if count < _FEWEST:
         return None
     figures = [c for c in columns if c.kind is Kind.NUMBER and not _has_codes(connection, c)]
+    if figures and count <= _SMALL and columns[0] == figures[0] and _numbers_lines(connection, columns):
+        del figures[0]
     names = {c.name for c in figures}
     keys = [c for c in columns if c.name not in names and c.kind in (Kind.TEXT, Kind.TIME, Kind.NUMBER)]
     if count > _SMALL:
-        return _compressed(connection, keys, figures, count, labels)
-    return _whole(connection, keys, figures, count, labels, columns[0].name)
+        return _compressed(connection, keys, figures, count, remembered.labels)
+    return _whole(connection, keys, figures, count, remembered, columns[0].name)
+
+
+def _numbers_lines(connection: duckdb.DuckDBPyConnection, columns: Sequence[Column]) -> bool:
+    """Whether the leftmost column has the ascending numbers of the lines that the next one names."""
+    if len(columns) < _FEWEST or columns[0].scale or columns[1].kind is not Kind.TEXT:
+        return False
+    number, name = quoted(columns[0].name), quoted(columns[1].name)
+    steps = f"SELECT {number} AS n, {name} AS t, lag({number}) OVER (ORDER BY rowid) AS p FROM staging"  # noqa: S608 - quoted
+    wanted = "bool_and(n IS NULL OR (t IS NOT NULL AND coalesce(n > p, true))), count(n), sum(n) = 2 * max(n)"
+    [(is_ascending, count, has_sum)] = connection.execute(f"SELECT {wanted} FROM ({steps})").fetchall()  # noqa: S608 - quoted
+    return bool(is_ascending) and count > _FEWEST and not has_sum
 
 
 def _has_codes(connection: duckdb.DuckDBPyConnection, column: Column) -> bool:
@@ -85,7 +95,7 @@ def _whole(
     keys: Sequence[Column],
     figures: Sequence[Column],
     count: int,
-    labels: Mapping[int, str],
+    remembered: RememberedCells,
     leftmost: str,
 ) -> Grid | None:
     """All rows of a small table. Figures among the cells of text columns are figures too."""
@@ -105,13 +115,21 @@ def _whole(
         return None
     ids = [rowid for (rowid,) in connection.execute("SELECT rowid FROM staging ORDER BY rowid").fetchall()]
     by_row = [tuple(row) for row in zip(*names, strict=True)] if names else [()] * len(ids)
+    rows = [
+        Row(rowid, k, f, label_of_cell=remembered.labels.get(rowid))
+        for rowid, k, f in zip(ids, by_row, zip(*numbers, strict=True), strict=True)
+    ]
+    written = [
+        {rowid for rowid, cell in zip(ids, found, strict=True) if total_cells.is_percentage(cell)}
+        for found, some in zip(cells, read, strict=False)
+        if some
+    ]
+    in_percent = staging_formats.marked_columns(connection)
+    written += [{*ids} if c.name in in_percent else {*remembered.percentages.get(c.name, ())} for c in figures]
     return Grid(
         [*(name for name, _ in texts), *(c.name for c in figures)],
         [*(some.scale for _, some in texts), *map(_scale, figures)],
-        [
-            Row(rowid, k, f, label_of_cell=labels.get(rowid))
-            for rowid, k, f in zip(ids, by_row, zip(*numbers, strict=True), strict=True)
-        ],
+        total_shares.without_shares(rows, written),
         [_USUAL * len(ids) <= sum(cell is not None for cell in column) for column in names],
         has_dates=any(c.kind is Kind.TIME for c in keys),
     )

@@ -15,6 +15,7 @@ _PASSES = 12
 _CODED = 10.0
 _CLEAR = 16.0  # bits, for a single figure that adds up two or three others
 _STARRED = 3.0
+_RESULT = 6.0
 
 
 @dataclass
@@ -22,7 +23,7 @@ class Search:
     """The search over the rows at `places`, which are all rows with figures or those with similar names.
 
     `signs` are those of all rows of the grid, and `starts` the rows below a gap. Rows that only have a name are taken
-    for totals if the search `takes_names`.
+    for totals if the search `takes_names`, and with fewer bits by the `relief`.
     """
 
     grid: Grid
@@ -30,6 +31,7 @@ class Search:
     signs: Sequence[Sign]
     starts: frozenset[int] = frozenset()
     takes_names: bool = False
+    relief: float = 0.0
     proofs: dict[int, Proof] = field(default_factory=dict[int, Proof])
 
     def run(self) -> dict[int, Proof]:
@@ -97,6 +99,8 @@ class Search:
         )
         needed -= _CODED if is_numbered_above(self.grid.rows[at], rows) else 0.0
         needed -= _STARRED if self.grid.rows[at].stars else 0.0
+        if sign is Sign.NAMED:
+            needed -= self.relief + (_RESULT if self.grid.rows[at].is_result else 0.0)
         if found.bits < needed + found.lacking:
             return None
         return Proof(at, parts, sign, found.added, found.is_whole, found.is_exact, is_natural, found.bits)
@@ -119,11 +123,11 @@ class Search:
                 return all(part in self.proofs or may_add_up(row, self.grid.rows[part]) for part in parts)
             case Sign.NAMED:
                 explained = sum(figure is not None for figure in self.grid.rows[at].figures)
-                is_clear = len(found.added) > 1 or len(parts) > 3 or found.bits >= _CLEAR
+                is_clear = len(found.added) > 1 or len(parts) > 3 or found.bits >= _CLEAR - self.relief
                 return is_clear or (found.is_whole and explained > 1)
 
 
-def _priority(proof: Proof) -> tuple[bool, bool, int, bool, float, int]:
-    """Sorts the surest proof first."""
-    shortness = len(proof.parts)
-    return not proof.is_natural, not proof.is_whole, -proof.sign, not proof.is_exact, -round(proof.bits), shortness
+def _priority(proof: Proof) -> tuple[bool, bool, int, bool, int, bool, int]:
+    """Sorts the surest proof first: of two that are as sure, a total of the rows above it."""
+    strength = not proof.is_natural, not proof.is_whole, -proof.sign, not proof.is_exact, -round(proof.bits)
+    return *strength, proof.parts[0] > proof.total, len(proof.parts)

@@ -241,3 +241,68 @@ def test_a_running_balance_does_not_stop_the_proof_of_a_total(ingest_csv: Csv) -
     )
     table = ingest_csv(rows + "Total Bank Fees,,37.50,,37.50\n08 Jan 2024,Rent,1000.00,,1000.00\n")
     assert "1 row is the total of other rows (Total Bank Fees)." in "\n".join(table.notes)
+
+
+def test_the_totals_of_a_statement_are_kept_because_its_lines_add_up_anyway(ingest_csv: Csv) -> None:
+    lines = "Design,5000.25\nLabor,1100.10\nTotal income,6100.35\nRent,1500.00\nPower,595.60\nTotal expenses,2095.60\n"
+    table = ingest_csv(f"Line,Amount\n{lines}Net income,4004.75\n")
+    assert len(table.rows) == 7
+    said = "3 rows are sums or differences of other rows (Total income; Total expenses; Net income). They were kept"
+    assert table.notes[-1].startswith(said)
+
+
+@pytest.mark.parametrize("first", ["Consideration,445.70\n", ""])
+def test_the_totals_of_both_sides_are_kept_if_their_difference_is_a_line_or_none(ingest_csv: Csv, first: str) -> None:
+    assets = "Cash,300.50\nStock,240.10\nTotal assets,540.60\n"
+    debts = "Payables,12.20\nLoans,82.70\nTotal liabilities,94.90\n" if first else ""
+    debts = debts or "Loans,140.60\nCapital,400.00\nTotal liabilities and equity,540.60\n"
+    table = ingest_csv(f"Line,Amount\n{first}{assets}{debts}")
+    assert len(table.rows) == 6 + bool(first)
+    assert "2 rows add up other rows" in table.notes[-1]
+
+
+def test_a_total_of_a_list_with_years_side_by_side_is_removed(ingest_csv: Csv) -> None:
+    rows = "CC100,Salaries,100.25,120.75\nCC100,Travel,10.50,11.25\nCC200,Salaries,80.75,85.50\nTotal,,191.50,217.50\n"
+    assert len(ingest_csv(f"Cost centre,Account,2024,2025\n{rows}").rows) == 3
+
+
+def test_the_shares_of_a_total_are_left_out_with_it(ingest_csv: Csv) -> None:
+    rows = (
+        'Bayside,1200.00,,350.00,1550.00\nCity,,"2,310.50",,"2,310.50"\nTotal,"1,200.00","2,310.50",350.00,"3,860.50"\n'
+    )
+    shares = "Percentage of total,31.08%,{},9.07%,100.00%\n"
+    proven = ingest_csv("Contact,Current,Older,Late,Total\n" + rows + shares.format("59.85%"))
+    assert [*proven.types.values()][1:] == ["DECIMAL(18,2)", "DECIMAL(18,2)", "DECIMAL(18,0)", "DECIMAL(18,2)"]
+    assert proven.notes[-1] == (
+        "1 row has the shares of a total in percent (Percentage of total). It was left out with the total."
+    )
+    assert len(ingest_csv("Contact,Current,Older,Late,Total\n" + rows + shares.format("61.00%")).rows) == 3
+
+
+def test_a_line_of_percentages_does_not_stop_the_proof_of_a_result(ingest_csv: Csv) -> None:
+    head = (
+        "Revenue,12450.10,11320.20\nCost of sales,-7480.40,-6905.60\nGross profit,4969.70,4414.60\nMargin,39.9%,39.0%\n"
+    )
+    rest = "Distribution,-640.30,-602.70\nOperating profit,4329.40,3811.90\n"
+    table = ingest_csv("Line,Now,Before\n" + head + rest)
+    assert "2 rows add up other rows (Gross profit; Operating profit)" in table.notes[-1]
+
+
+ROUND = [
+    [("Sales", 1000), ("Returns", -50), ("Net sales", 950), ("COGS", 400), ("Gross profit", 550), ("Opex", 300),
+     ("EBIT", 250)],
+    [("Group", 700), ("EMEA", 400), ("Germany", 250), ("France", 150), ("Americas", 300), ("US", 210), ("Brazil", 90)],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("lines", ROUND, ids=["chain", "hierarchy"])
+def test_round_figures_prove_totals_together_if_no_row_is_left_over(lines: list[tuple[str, int]]) -> None:
+    types = "line VARCHAR, amount INTEGER"
+    assert "3 rows" in after(lines, types)[1][0]
+    assert "3 rows" not in "".join(after([*lines[:-1], (lines[-1][0], 95)], types)[1])
+
+
+def test_ascending_numbers_of_lines_do_not_stop_the_proof_of_a_result(ingest_csv: Csv) -> None:
+    rows = "1020;Umsatz;10000,20;12000,10\n1060;Material;4000,10;4500,30\n1080;Rohertrag;6000,10;7499,80\n"
+    table = ingest_csv("Zeile;Bezeichnung;Jan;Feb\n" + rows)
+    assert "1 row is the difference of other rows (Rohertrag)" in table.notes[-1]

@@ -1,0 +1,104 @@
+"""Says which rows are totals or look like totals, and what became of them."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from cfo_kernel.data import total_labels
+from cfo_kernel.data.decisions import Decision, DecisionKind
+from cfo_kernel.data.source_rows import SourceRows
+from cfo_kernel.data.total_doubts import doubtful_totals
+from cfo_kernel.data.total_grid import Grid, Row
+from cfo_kernel.data.total_proofs import Proof
+
+_SHOWN = 5
+_NAMED_ROWS = 200  # each row is a line of its own
+
+
+def about(
+    grid: Grid, proofs: Mapping[int, Proof], removed: Sequence[int], shares: Sequence[int], rows: SourceRows
+) -> list[Decision]:
+    """The decisions about the totals that were `removed`, rows with their `shares`, and rows like them that stay."""
+    counted = [at for at, proof in proofs.items() if proof.is_whole and at not in removed]
+    doubtful = [*(at for at, proof in proofs.items() if not proof.is_whole), *doubtful_totals(grid, proofs)]
+    # A weak proof of a single equal row says no more than that the row looks like a total.
+    equal = [at for at in counted if proofs[at].is_weak and len(proofs[at].parts) == 1]
+    counted, doubtful = [at for at in counted if at not in equal], [*doubtful, *equal]
+    balances = [at for at, row in enumerate(grid.rows) if at not in removed and _is_balance(row)]
+    exact = [at for at in removed if proofs[at].is_exact]
+    rounded = [at for at in removed if not proofs[at].is_exact]
+    some = _derived if any(proofs[at].is_difference for at in counted) else _counted
+    left_out = ((_removed, exact), (_rounded, rounded), (_shares, shares))
+    kept = ((some, counted), (_doubtful, doubtful), (_balances, balances))
+    return [
+        _decision(text, [grid.rows[at] for at in sorted(places)], rows, needs_check=needs_check)
+        for found, needs_check in ((left_out, False), (kept, True))
+        for text, places in found
+        if places
+    ]
+
+
+def _is_balance(row: Row) -> bool:
+    return row.size == 1 and row.has_figures and total_labels.is_balance(row.label)
+
+
+def _decision(
+    text: Callable[[int, str], str], found: Sequence[Row], rows: SourceRows, *, needs_check: bool
+) -> Decision:
+    labels = list(dict.fromkeys(row.label.strip() or "without a name" for row in found))
+    shown = "; ".join(labels[:_SHOWN]) + ("; …" if len(labels) > _SHOWN else "")
+    where = rows.of([row.rowid for row in found], _NAMED_ROWS)
+    return Decision(
+        kind=DecisionKind.TOTALS, text=text(len(found), shown), rows=where, count=len(found), needs_check=needs_check
+    )
+
+
+def _removed(count: int, labels: str) -> str:
+    if count == 1:
+        return f"1 row is the total of other rows ({labels}). It was left out, since it would count twice."
+    return f"{count:,} rows are totals of other rows ({labels}). They were left out, since they would count twice."
+
+
+def _rounded(count: int, labels: str) -> str:
+    if count == 1:
+        total = f"1 row is the total of other rows, apart from rounding ({labels})"
+        return f"{total}. It was left out, since it would count twice."
+    totals = f"{count:,} rows are totals of other rows, apart from rounding ({labels})"
+    return f"{totals}. They were left out, since they would count twice."
+
+
+def _shares(count: int, labels: str) -> str:
+    if count == 1:
+        return f"1 row has the shares of a total in percent ({labels}). It was left out with the total."
+    return f"{count:,} rows have the shares of totals in percent ({labels}). They were left out with the totals."
+
+
+def _counted(count: int, labels: str) -> str:
+    if count == 1:
+        return f"1 row adds up other rows ({labels}). It was kept, so a sum over the table counts those rows twice."
+    return f"{count:,} rows add up other rows ({labels}). They were kept, so a sum over the table counts rows twice."
+
+
+def _derived(count: int, labels: str) -> str:
+    if count == 1:
+        return (
+            f"1 row is the difference of other rows ({labels}). It was kept, so a sum over the table counts them twice."
+        )
+    derived = f"{count:,} rows are sums or differences of other rows ({labels})"
+    return f"{derived}. They were kept, so a sum over the table counts rows twice."
+
+
+def _doubtful(count: int, labels: str) -> str:
+    if count == 1:
+        doubt = (
+            f"1 row looks like a total ({labels}), but the figures do not prove it, so it counts like any other row."
+        )
+        return f"{doubt} If it is a total, delete it from the file."
+    doubt = (
+        f"{count:,} rows look like totals ({labels}), but the figures do not prove it, so they count like other rows."
+    )
+    return f"{doubt} If they are totals, delete them from the file."
+
+
+def _balances(count: int, labels: str) -> str:
+    if count == 1:
+        return f"1 row is a balance rather than a movement ({labels}). It was kept, so a sum over the table counts it."
+    return f"{count:,} rows are balances rather than movements ({labels}). They were kept, so a sum counts them too."

@@ -1,0 +1,97 @@
+"""Finds the lines of a statement that are a difference: the line above less the costs between, such as a gross profit.
+
+The same figures also say that the line above is the total of the lines below it. The label decides which is meant:
+revenue is not the total of costs and profit.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import log2
+
+from cfo_kernel.data.total_evidence import Sums
+from cfo_kernel.data.total_grid import Grid
+from cfo_kernel.data.total_proofs import Proof, Sign
+
+_NAMED = 12.0  # bits that prove a difference of lines without a word for results
+_RESULT = 3.0
+_SAME = 6.0  # a result that equals the one above
+
+
+def turned(grid: Grid, proofs: Mapping[int, Proof]) -> dict[int, Proof]:
+    """The proofs, in which a result below the rows that it follows from is their difference."""
+    found = dict(proofs)
+    for at in sorted(proofs, reverse=True):
+        proof = found[at]
+        *others, last = proof.parts
+        is_above = at < others[0] if others else False
+        if proof.sign is Sign.NAMED and is_above and last not in found and grid.rows[last].is_result:
+            del found[at]
+            found[last] = replace(proof, total=last, parts=(at, *others), is_difference=True)
+    return found
+
+
+@dataclass
+class Differences:
+    """The search for differences among the rows at `places`, of which some are proven to be totals.
+
+    It takes fewer bits for a proof by the `relief`.
+    """
+
+    grid: Grid
+    places: Sequence[int]
+    proofs: Mapping[int, Proof]
+    relief: float = 0.0
+
+    def run(self) -> dict[int, Proof]:
+        """The proofs, with those of differences."""
+        found = dict(self.proofs)
+        parts = {part for proof in found.values() for part in proof.parts}
+        for at in self.places:
+            counted = {part for proof in found.values() if proof.total < at for part in proof.parts}
+            is_named = self.grid.rows[at].is_result or at not in parts
+            if is_named and at not in found and at not in counted and (proof := self._proof(found, counted, at)):
+                found[at] = proof
+        return found
+
+    def _proof(self, found: Mapping[int, Proof], counted: set[int], at: int) -> Proof | None:
+        active = [place for place in self.places if place not in counted and place <= at]
+        sums = Sums(self.grid, active)
+        end = len(active)
+        for i in self._starts(sums, found, active):
+            evidence = sums.evidence(active[i], i + 1, end)
+            if evidence is None or not evidence.is_whole or not evidence.is_exact:
+                continue
+            parts = tuple(active[i:-1])
+            if evidence.bits >= self._needed(at, parts):
+                return Proof(
+                    total=at,
+                    parts=parts,
+                    sign=Sign.NAMED,
+                    columns=evidence.added,
+                    is_whole=True,
+                    is_exact=True,
+                    is_natural=i == 0 or active[i] in found,
+                    bits=evidence.bits,
+                    is_difference=len(parts) > 1,
+                )
+        return None
+
+    def _starts(self, sums: Sums, found: Mapping[int, Proof], active: Sequence[int]) -> Iterator[int]:
+        """The rows from which the last one may be left after the rows between are taken away, the nearest first.
+
+        A row without a word for results may only be the difference of totals, or else it is the last part of one.
+        """
+        end = len(active)
+        row = self.grid.rows[active[-1]]
+        column = next(c for c, figure in enumerate(row.figures) if figure is not None)
+        for i in reversed(range(end - 1)):
+            if not row.is_result and (active[i] not in found or i < end - 3):
+                return
+            if (row.is_result or i < end - 2) and sums.nearly(active[i], column, i + 1, end):
+                yield i
+
+    def _needed(self, at: int, parts: Sequence[int]) -> float:
+        tried = log2(2 * len(self.places))
+        if self.grid.rows[at].is_result:
+            return tried + (_RESULT if len(parts) > 1 else _SAME) - self.relief
+        return 2 * tried + _NAMED - self.relief
