@@ -6,12 +6,14 @@ revenue is not the total of costs and profit.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import log2
+from math import inf, log2
 
 from cfo_kernel.data.total_evidence import Sums
 from cfo_kernel.data.total_grid import Grid
-from cfo_kernel.data.total_proofs import Proof, Sign
+from cfo_kernel.data.total_proofs import Proof, Sign, rounding
 
+_FEWEST = 3
+_LONGEST = 120  # rows from the first line to its difference
 _NAMED = 12.0  # bits that prove a difference of lines without a word for results
 _RESULT = 3.0
 _SAME = 6.0  # a result that equals the one above
@@ -54,11 +56,16 @@ class Differences:
         return found
 
     def _proof(self, found: Mapping[int, Proof], counted: set[int], at: int) -> Proof | None:
-        active = [place for place in self.places if place not in counted and place <= at]
-        sums = Sums(self.grid, active)
+        active = [place for place in self.places if place not in counted and place <= at][-_LONGEST:]
+        if not self.grid.rows[at].is_result:
+            # It may only be the difference of two totals: otherwise it is the last part of the first row.
+            active = active[-_FEWEST:]
+            if len(active) < _FEWEST or not found.keys() >= {*active[:-1]}:
+                return None
         end = len(active)
-        for i in self._starts(sums, found, active):
-            evidence = sums.evidence(active[i], i + 1, end)
+        for i in self._starts(active):
+            sums = Sums(self.grid, active[i:])
+            evidence = sums.evidence(active[i], 1, end - i)
             if evidence is None or not evidence.is_whole or not evidence.is_exact:
                 continue
             parts = tuple(active[i:-1])
@@ -76,22 +83,25 @@ class Differences:
                 )
         return None
 
-    def _starts(self, sums: Sums, found: Mapping[int, Proof], active: Sequence[int]) -> Iterator[int]:
+    def _starts(self, active: Sequence[int]) -> Iterator[int]:
         """The rows from which the last one may be left after the rows between are taken away, the nearest first.
 
-        A row without a word for results may only be the difference of totals, or else it is the last part of one.
+        They are judged by its largest figure.
         """
-        end = len(active)
-        row = self.grid.rows[active[-1]]
-        column = next(c for c, figure in enumerate(row.figures) if figure is not None)
-        for i in reversed(range(end - 1)):
-            if not row.is_result and (active[i] not in found or i < end - 3):
-                return
-            if (row.is_result or i < end - 2) and sums.nearly(active[i], column, i + 1, end):
+        *others, last = (self.grid.rows[at].figures for at in active)
+        units = self.grid.units
+        column = max(
+            (c for c, figure in enumerate(last) if figure is not None), key=lambda c: abs(last[c] or 0) // units[c]
+        )
+        taken = last[column] or 0
+        for i in reversed(range(len(others))):
+            start = others[i][column] or 0
+            if abs(start - taken) <= rounding(len(active) - i) * units[column]:
                 yield i
+            taken += start
 
     def _needed(self, at: int, parts: Sequence[int]) -> float:
         tried = log2(2 * len(self.places))
         if self.grid.rows[at].is_result:
             return tried + (_RESULT if len(parts) > 1 else _SAME) - self.relief
-        return 2 * tried + _NAMED - self.relief
+        return 2 * tried + _NAMED - self.relief if len(parts) > 1 else inf
