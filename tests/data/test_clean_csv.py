@@ -65,7 +65,7 @@ def usual_load(connection: Any, path: Path, scratch: Path) -> Any:
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files of a few kilobytes count as large."""
-    for name, size in (("_SMALL", 0), ("_HEAD", 1500), ("_TAIL", 500)):
+    for name, size in (("_SMALL", 0), ("_HEAD", 1500), ("_PART", 250)):
         monkeypatch.setattr(clean_csv, name, size)
 
 
