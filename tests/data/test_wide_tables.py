@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cfo_kernel.data import amounts, column_blocks
+from cfo_kernel.data import amounts, column_blocks, staging
+from cfo_kernel.data.source_rows import SourceRows
 from cfo_kernel.data.text_column import TextColumn
 from cfo_kernel.data.type_changes import TypeChanges
 
@@ -75,3 +76,9 @@ def test_the_shape_of_amounts_is_the_same_in_small_tables(cells: list[str], mark
     assert [(whole, scale, sorted(written)) for whole, scale, written in shapes] == [
         (shapes[0][0], shapes[0][1], sorted(shapes[0][2]))
     ] * 2
+
+
+def test_a_table_without_text_is_read() -> None:
+    with duckdb.connect() as connection:
+        connection.execute("CREATE TABLE staging AS SELECT 1 AS a, 2.5::DOUBLE AS b")
+        assert staging.settle_types(connection, SourceRows()) == []
