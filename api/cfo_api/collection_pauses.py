@@ -1,8 +1,8 @@
-"""Keeps the pauses of Python's garbage collector short, because the event loop stands still during a collection.
+"""Keeps the pauses of Python's garbage collector short, because a collection blocks the event loop.
 
 A full collection visits every object. That takes 60 ms in a server that has just started, and 300 ms with 1,500
 listeners. Objects that survive one are therefore set aside (`gc.freeze`), and the next one visits only those that were
-made since. Reference counting still frees an object that was set aside, but cycles are not found among them. All of
+created since. Reference counting still frees an object that was set aside, but cycles are not found among them. All of
 them are visited again when no client is waiting, if their number has grown.
 """
 
@@ -16,7 +16,7 @@ _GROWTH = 1.2
 
 
 class CollectionPauses:
-    """Changes how this process collects garbage. `is_idle` says whether a long pause would disturb no client."""
+    """Changes how this process collects garbage. `is_idle` says whether a long pause would go unnoticed by clients."""
 
     def __init__(self, is_idle: Callable[[], bool]) -> None:
         self._is_idle = is_idle
@@ -37,7 +37,7 @@ class CollectionPauses:
             gc.unfreeze()
 
     def visit(self) -> None:
-        """Collects cycles among all objects if there are many more of them and no client waits."""
+        """Collects cycles among all objects if there are many more of them and no client is waiting."""
         if self._is_idle() and gc.get_freeze_count() > _GROWTH * self._at_last_visit:
             gc.unfreeze()
             gc.collect()

@@ -22,7 +22,7 @@ from cfo_kernel.errors import TokenLimitReached
 
 _REST_SECONDS = 0.1
 _WHOLE = (b"{", b"[", b"<")
-"""How a JSON value or a web page begins, but not a stream."""
+"""Characters with which a JSON value or a web page begins, but a stream does not."""
 _FIELDS = (b"data", b"event", b"id", b"retry", b":")
 """How a stream begins."""
 _MOST_WAITING = 60

@@ -10,7 +10,7 @@ REDIRECT = "redirect"
 
 
 COMPRESSED = "compressed"
-"""The code of an error in place of an answer that is compressed unasked. Its message names the compression."""
+"""The code of the error for an answer with compression that was not requested. Its message names the compression."""
 
 
 class Cause(Enum):
@@ -44,12 +44,12 @@ class Cause(Enum):
         "Change the account's settings or its key's permissions there, or set {setting} to another model.",
     )
     PROXY = (
-        "A proxy or network in between asks for a sign-in{status}.",
+        "A proxy or network on the way to the server requires a sign-in{status}.",
         "Sign in to the network, put the proxy's name and password into HTTPS_PROXY, or add the server to NO_PROXY.",
     )
     COMPRESSED = (
-        "The answer is compressed as {said}, which was not asked for and cannot be read.",
-        "Turn compression off at the model's server, or at the proxy before it.",
+        "The answer is compressed as {said}, which was not requested and cannot be read.",
+        "Turn off compression on the model's server, or on the proxy in front of it.",
     )
     FAILED = (
         "The model's server failed{status}.",
@@ -123,7 +123,7 @@ _BY_STATUS = {
     511: Cause.PROXY,
 }
 _NO_COMPLETIONS = (200, 405, 406, 410, 415, 426)
-"""Statuses of servers that do not know the request, if they say nothing that points to another cause."""
+"""Statuses of servers that do not support the request, unless the message points to another cause."""
 _MADE_HERE = {REDIRECT: Cause.REDIRECT, COMPRESSED: Cause.COMPRESSED}
 _LIMIT = (408, 429)
 

@@ -2,7 +2,7 @@
 
 Runs in the ingest worker. A statement with 50 columns takes milliseconds, even for 40 tables one after the other. One
 statement with all 2,000 columns may need gigabytes. In a table of few rows, planning takes most of the time, so
-aggregates are computed over the cells of all columns, one column below the other.
+aggregates are computed over the cells of all columns, stacked into one column.
 """
 
 import contextlib

@@ -1,6 +1,6 @@
-"""Finds the tables of a delimited text file that stand side by side, as in a sheet that was saved as text.
+"""Finds tables that are side by side in a delimited text file, as in a sheet that was saved as text.
 
-Runs in the ingest worker. Each table is written to a file of its own, with its rows in the same lines.
+Runs in the ingest worker. Each table is written to a separate file, with its rows on the same lines.
 """
 
 import csv
@@ -51,7 +51,7 @@ def _row(record: Record) -> Row | None:
 
 
 def _written(part: Grid, records: list[Record], dialect: Dialect) -> str:
-    """The rows of a table, each in the line in which it stands in the file."""
+    """The rows of a table, each on the same line as in the file."""
     rows = dict(part.rows)
     lines: list[str] = []
     for record in records:

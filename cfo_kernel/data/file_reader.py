@@ -1,4 +1,4 @@
-"""Reads single files into a workspace's `.cache/`, or finds there what was read before.
+"""Reads single files into a workspace's `.cache/`, or finds the result of an earlier reading there.
 
 A file is identified by the hash of its content. The hash is stored together with the file's stamp (`file_records`), so
 that a file that did not change is neither hashed nor read again.

@@ -48,7 +48,7 @@ class FileStamp(Value):
     inode: int
 
     def is_same_content(self, other: "FileStamp") -> bool:
-        """Whether the stamps differ in nothing but the time of the last change, as after reading through a link."""
+        """Whether the stamps differ only in the time of the last change, as after reading through a link."""
         return self.model_copy(update={"changed_ns": other.changed_ns}) == other
 
 
@@ -91,7 +91,7 @@ def stamp_of(path: Path) -> FileStamp:
 
 
 def stamp_of_entry(entry: "os.DirEntry[str]") -> FileStamp | None:
-    """The stamp of an entry in a folder, None if it no longer exists."""
+    """The stamp of an entry in a folder, or None if it no longer exists."""
     try:
         return _stamp(entry.stat(follow_symlinks=False))
     except OSError:

@@ -12,7 +12,7 @@ AT_ONCE = min(4, os.cpu_count() or 1)
 
 
 class FileWorkers:
-    """A `Worker` that handles up to `AT_ONCE` requests at the same time, each in a process of its own.
+    """A `Worker` that handles up to `AT_ONCE` requests at the same time, each in a separate process.
 
     A process starts when all others are busy. The most recently used one is picked first.
     """

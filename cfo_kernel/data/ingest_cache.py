@@ -130,7 +130,7 @@ class IngestCache:
         return {name: stamp for name, stamp in stamps if stamp}
 
     def _seen_after(self, before: "_Seen") -> "_Seen":
-        """What was seen before the files were read, with the stamps that only the reading has changed."""
+        """What was seen before the files were read, with the new stamps of files that reading alone has changed."""
         after = self._scan()
         files = {
             name: after[name] if name in after and after[name].is_same_content(stamp) else stamp
@@ -148,7 +148,7 @@ class IngestCache:
         return index, is_final and all(file.is_final for file in files)
 
     async def _read_all(self, sizes: dict[str, int]) -> list[IngestedFile]:
-        """The outcome for each file. Small files are read side by side.
+        """The outcome for each file. Small files are read concurrently.
 
         Large files are read one by one, because each may use all the memory that a process is given.
         """
@@ -186,7 +186,7 @@ class IngestCache:
         return {name: found for name, found in known if found}
 
     async def _unite(self, name: str, parts: Sequence[Path], sources: Sequence[Source], folder: Path) -> Manifest:
-        """Puts the tables in these Parquet files together. Raises a `CfoError`."""
+        """Combines the tables in these Parquet files. Raises a `CfoError`."""
         described = [source.model_dump(mode="json") for source in sources]
         return await self._reader.ask(
             "unite", name, Manifest, parts=[str(part) for part in parts], sources=described, folder=str(folder)
@@ -229,7 +229,7 @@ def _named(files: Sequence[IngestedFile], sizes: dict[str, int]) -> tuple[list[D
 
 
 def _may_be_a_dataset(entry: "os.DirEntry[str]") -> bool:
-    """Whether the entry, or the target of a link, is a file of the user."""
+    """Whether the entry, or the target of a link, is a file that counts as data."""
     if entry.name.startswith((".", "~")) or entry.name == GLOSSARY:
         return False
     try:

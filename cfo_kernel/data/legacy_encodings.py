@@ -1,8 +1,8 @@
-"""Decides in which of the old encodings a text is that is not UTF-8, on the evidence of its letters.
+"""Determines the encoding of a text that is not UTF-8, on the evidence of its letters.
 
-An encoding is right if the letters beyond ASCII are those of one language, inside of words and with capitals where
-capitals may stand: `Dvořák` is Czech, and `Dvoøák`, the same bytes in another encoding, is no language. Japanese and
-Chinese are recognized by the bytes of their most common signs.
+An encoding is right if the letters beyond ASCII are those of one language, inside words and with capitals only where
+they may be: `Dvořák` is Czech, but `Dvoøák`, the same bytes in another encoding, is not a word in any language.
+Japanese and Chinese are recognized by the bytes of their most common characters.
 """
 
 import re
@@ -66,7 +66,7 @@ _PUNCTUATION = range(0xA1, 0xA4)
 
 @dataclass(frozen=True)
 class Encoding:
-    """An encoding by its name for Python, and for people. `is_proven` means that the letters leave no doubt."""
+    """An encoding: its name in Python, and its name for people. `is_proven` means that the letters leave no doubt."""
 
     codec: str
     name: str
@@ -145,7 +145,7 @@ def _is_japanese(sample: bytes) -> bool:
 
 
 def _is_chinese(sample: bytes) -> bool:
-    """Whether most bytes above ASCII are pairs, nearly all of them the most common signs or punctuation."""
+    """Whether most bytes above ASCII are pairs, nearly all of them common characters or punctuation."""
     high = sum(byte > 127 for byte in sample)
     pairs = _CHINESE.findall(sample)
     common = sum(pair[0] in _COMMON_CHINESE or pair[0] in _PUNCTUATION for pair in pairs)

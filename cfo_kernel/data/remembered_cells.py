@@ -1,7 +1,7 @@
-"""Remembers cells whose text the search for totals needs, and which the types of their columns do not keep.
+"""Remembers cells whose text the search for totals needs, but which is lost when their columns are converted.
 
 A dash may be a zero, which a total of its column can prove. A word for totals among dates labels its row. A percentage
-among amounts is no amount.
+among amounts is not an amount.
 """
 
 from dataclasses import dataclass, field

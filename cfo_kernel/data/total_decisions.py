@@ -1,4 +1,4 @@
-"""Says which rows are totals or look like totals, and what became of them."""
+"""Describes the rows that are totals or look like totals, and whether they were left out or kept."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -16,7 +16,7 @@ _NAMED_ROWS = 200  # each row is a line of its own
 def about(
     grid: Grid, proofs: Mapping[int, Proof], removed: Sequence[int], shares: Sequence[int], rows: SourceRows
 ) -> list[Decision]:
-    """The decisions about the totals that were `removed`, rows with their `shares`, and rows like them that stay."""
+    """Decisions about the totals that were `removed`, the rows with their `shares`, and similar rows that were kept."""
     counted = [at for at, proof in proofs.items() if proof.is_whole and at not in removed]
     doubtful = [*(at for at, proof in proofs.items() if not proof.is_whole), *doubtful_totals(grid, proofs)]
     # A weak proof of a single equal row says no more than that the row looks like a total.
@@ -67,8 +67,8 @@ def _rounded(count: int, labels: str) -> str:
 
 def _shares(count: int, labels: str) -> str:
     if count == 1:
-        return f"1 row has the shares of a total in percent ({labels}). It was left out with the total."
-    return f"{count:,} rows have the shares of totals in percent ({labels}). They were left out with the totals."
+        return f"1 row shows the shares of a total in percent ({labels}). It was left out with the total."
+    return f"{count:,} rows show the shares of totals in percent ({labels}). They were left out with the totals."
 
 
 def _counted(count: int, labels: str) -> str:

@@ -1,6 +1,6 @@
-"""Finds the lines of a statement that are a difference: the line above less the costs between, such as a gross profit.
+"""Finds the lines of a statement that are differences, such as gross profit: a line above, less the costs in between.
 
-The same figures also say that the line above is the total of the lines below it. The label decides which is meant:
+By its figures, the line above might also be the total of the lines below it. The label decides which is meant:
 revenue is not the total of costs and profit.
 """
 
@@ -36,7 +36,7 @@ def turned(grid: Grid, proofs: Mapping[int, Proof]) -> dict[int, Proof]:
 class Differences:
     """The search for differences among the rows at `places`, of which some are proven to be totals.
 
-    It takes fewer bits for a proof by the `relief`.
+    The `relief` is subtracted from the bits that a proof needs.
     """
 
     grid: Grid
@@ -84,7 +84,7 @@ class Differences:
         return None
 
     def _starts(self, active: Sequence[int]) -> Iterator[int]:
-        """The rows from which the last one may be left after the rows between are taken away, the nearest first.
+        """The rows of which the last one may be the rest after the rows in between are subtracted, nearest first.
 
         They are judged by its largest figure.
         """

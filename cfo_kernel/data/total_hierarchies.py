@@ -1,6 +1,7 @@
-"""Recognises a small table that is nothing but a hierarchy or a chain: every row is a part of one last total.
+"""Recognises a small table that consists of a single hierarchy or chain: every row is a part of one last total.
 
-Its figures may be too round to prove each total alone. Together they leave no row unexplained, which is no accident.
+Its figures may be too round to prove each total alone. Together they explain every row, which is unlikely to be an
+accident.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,7 +33,7 @@ def completed(
 
 
 def _are_likely(grid: Grid, places: Sequence[int], known: Mapping[int, Proof], found: Mapping[int, Proof]) -> bool:
-    """Whether the proofs together are no accident, and each of the new ones says something."""
+    """Whether the proofs are unlikely to be an accident together, and each new one adds evidence."""
     tried = log2(2 * len(places))
     surplus = (proof.bits - tried + (_RESULT if grid.rows[at].is_result else 0.0) for at, proof in found.items())
     new = (proof for at, proof in found.items() if at not in known)
@@ -40,6 +41,6 @@ def _are_likely(grid: Grid, places: Sequence[int], known: Mapping[int, Proof], f
 
 
 def _tops(places: Sequence[int], proofs: Mapping[int, Proof]) -> list[int]:
-    """The rows that no other one adds up."""
+    """The rows that no other row adds up."""
     counted = {part for proof in proofs.values() for part in proof.parts}
     return [at for at in places if at not in counted]

@@ -1,4 +1,4 @@
-"""Recognises a row with the shares of a total in it, such as `Percentage of total` below an ageing of receivables."""
+"""Recognises rows with the shares of a total, such as `Percentage of total` below the ageing of receivables."""
 
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import replace
@@ -11,7 +11,7 @@ _WHOLE = 100
 
 
 def without_shares(rows: Sequence[Row], percentages: Sequence[Set[int]]) -> Sequence[Row]:
-    """The rows, in which those of nothing but percentages have them as shares.
+    """The rows, with percentages as shares in those that have no other figures.
 
     `percentages` are the ids of the rows with a percentage, for each column of figures.
     """
@@ -32,7 +32,7 @@ def _as_shares(row: Row, columns: Sequence[int]) -> Row:
 
 
 def share_rows(grid: Grid, totals: Iterable[int]) -> list[int]:
-    """The positions of the rows of nothing but percentages that one of these totals proves."""
+    """The positions of the rows with nothing but percentages that one of these totals proves."""
     known = [*totals]
     return [
         at

@@ -1,7 +1,7 @@
 """Recognises statements, whose totals are lines that people ask for by name, so that they are kept.
 
-Leaving totals out serves a list: a sum over its rows then is its total. No sum over all lines of a statement means
-anything, such as that of assets and liabilities, or of a revenue, its costs and a gross profit.
+Totals are left out of a list so that a sum over its rows is its total. In a statement, a sum over all lines is
+meaningless anyway: it would add assets to liabilities, or revenue to costs and gross profit.
 """
 
 import re
@@ -24,7 +24,7 @@ def is_statement(grid: Grid, proofs: Mapping[int, Proof]) -> bool:
 
 
 def _has_groups(grid: Grid) -> bool:
-    """Whether a name stands in several rows beside another name, as the centre of several accounts does."""
+    """Whether a name occurs in several rows next to another name, like the cost centre of several accounts."""
     if sum(grid.usual) < _NAMES:
         return False
     columns = zip(*(row.keys for row in grid.rows), strict=True)
@@ -44,7 +44,7 @@ def _is_line(proof: Proof) -> bool:
 
 
 def _has_sides(grid: Grid, proofs: Mapping[int, Proof]) -> bool:
-    """Whether two totals with names are all that remains at the top, and equal or with their difference named."""
+    """Whether only two named totals remain at the top, and they are equal or a named row is their difference."""
     counted = {part for proof in proofs.values() for part in proof.parts}
     tops = [at for at, row in enumerate(grid.rows) if row.has_figures and at not in counted]
     totals = [at for at in tops if at in proofs and proofs[at].is_whole and has_name(grid.rows[at])]

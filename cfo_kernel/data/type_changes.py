@@ -1,6 +1,6 @@
 """Changes the types of several columns of a table in one statement.
 
-Runs in the ingest worker. DuckDB would use one thread for each change by itself, and plan it by itself.
+Runs in the ingest worker. DuckDB would plan each change separately, and use a single thread for it.
 """
 
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Recognizes cells that say in which unit figures are: `EUR`, `%`, `$'000`, `(in millions)`, `€m`."""
+"""Recognizes cells that name the unit of figures: `EUR`, `%`, `$'000`, `(in millions)`, `€m`."""
 
 import re
 from functools import lru_cache
@@ -52,7 +52,7 @@ _NAMED = (
 _AMBIGUOUS = listed("miles mil mille mill")
 _SEGMENT = re.compile(r"[(\[（［][^()\[\]（）［］]*[)\]）］]|[^()\[\]（）［］;,:|–—]+")
 _BEFORE = re.compile(r"\b(?=(?:in|en|em|i|w)\s)", re.IGNORECASE)
-_CLEAR = 3  # letters of a scale that needs no currency beside it
+_CLEAR = 3  # letters of a scale that needs no currency next to it
 
 
 @lru_cache(maxsize=1 << 12)

@@ -72,9 +72,8 @@ def write_batches(
 ) -> "Iterator[pa.RecordBatch]":
     """Yields each batch after writing it to the Parquet file, which appears under its name when it is complete.
 
-    After the last batch, `formats` returns the columns' formats, which are stored in the file, and so are the `orders`
-    of columns of periods. Raises `too_large`
-    if the file would have more than `max_bytes`.
+    After the last batch, `formats` returns the columns' formats. They are stored in the file, as are the `orders` of
+    columns of periods. Raises `too_large` if the file would have more than `max_bytes`.
     """
     import pyarrow.parquet as pq
 

@@ -72,13 +72,13 @@ class WorkerFolder:
             shutil.copyfile(made, target, follow_symlinks=False)
 
     def clear(self) -> None:
-        """Removes the links of a request, and the files that it left in `out/`. Takes time, as `remove`."""
+        """Removes the links of a request, and the files that it left in `out/`. May take a while (see `remove`)."""
         for folder in (self.inputs, self.outputs):
             for entry in os.scandir(folder) if folder.is_dir() else ():
                 remove(Path(entry.path))
 
     def remove(self) -> None:
-        """Removes the folder and releases its lock. The process must have ended. Takes time, as `remove`."""
+        """Removes the folder and releases its lock. The process must have ended. May take a while (see `remove`)."""
         shutil.rmtree(self.path, ignore_errors=True)
         os.close(self._lock)
 

@@ -274,7 +274,7 @@ def test_the_shares_of_a_total_are_left_out_with_it(ingest_csv: Csv) -> None:
     proven = ingest_csv("Contact,Current,Older,Late,Total\n" + rows + shares.format("59.85%"))
     assert [*proven.types.values()][1:] == ["DECIMAL(18,2)", "DECIMAL(18,2)", "DECIMAL(18,0)", "DECIMAL(18,2)"]
     assert proven.notes[-1] == (
-        "1 row has the shares of a total in percent (Percentage of total). It was left out with the total."
+        "1 row shows the shares of a total in percent (Percentage of total). It was left out with the total."
     )
     assert len(ingest_csv("Contact,Current,Older,Late,Total\n" + rows + shares.format("61.00%")).rows) == 3
 

@@ -1,4 +1,4 @@
-"""Packs the messages between pages and kernels, even if a text contains half a character.
+"""Packs the messages between pages and kernels, even if a string contains half a character.
 
 A browser's text may contain half a surrogate pair, for example where a program cut an emoji in two. Jupyter's own
 packer refuses it, and the message would be lost.
