@@ -1,5 +1,6 @@
 """Turns the failures of a model or its server into run errors that say what to do next."""
 
+import ssl
 import sys
 from collections.abc import Sequence
 from itertools import takewhile
@@ -23,6 +24,8 @@ from cfo_kernel import errors
 from cfo_kernel.agent.failure_causes import Cause, cause_of
 from cfo_kernel.agent.models import OpenedModel
 from cfo_kernel.agent.server_messages import server_message
+
+_MOST_CAUSES = 20
 
 
 class UnreadableAnswer(ModelAPIError):
@@ -115,17 +118,35 @@ def _model_error(
             )
             return errors.ModelUnavailable(message)
         case ModelAPIError():
-            message = (
-                "The model's server could not be reached, or the connection broke. Check CFO_BASE_URL and the network, "
-                "then send the message again."
-            )
-            return errors.ModelUnavailable(message)
+            return errors.ModelUnavailable(_connection_problem(error))
         case ContentFilterError():
             return _refusal(error, setting, secrets)
         case UnexpectedModelBehavior():
             return errors.ModelMisbehaved(_misbehavior(error, answers))
         case _:
             return errors.ModelMisbehaved("The model stopped without a reply. Send the message again.")
+
+
+def _connection_problem(error: BaseException) -> str:
+    """What failed when the server was called, as far as the errors below this one say, and what to do."""
+    below: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and len(below) < _MOST_CAUSES:
+        below.append(cause)
+        cause = cause.__cause__ or cause.__context__
+    said = " ".join(map(str, below))
+    if any(isinstance(each, ssl.SSLCertVerificationError) for each in below) or "CERTIFICATE_VERIFY_FAILED" in said:
+        what = "The certificate of the model's server is not trusted on this machine"
+        return f"{what}. Set SSL_CERT_FILE to a file with its issuer's certificate, or check CFO_BASE_URL."
+    if any(isinstance(each, ssl.SSLError) for each in below) or "[SSL" in said:
+        what = "No secure connection to the model's server is possible"
+        return f"{what}. Check CFO_BASE_URL: https:// is for servers with a certificate, http:// for those without."
+    if any(type(each).__name__ == "ProxyError" for each in below):
+        return f"The proxy did not connect to the model's server. {Cause.PROXY.advice}"
+    return (
+        "The model's server could not be reached, or the connection broke. Check CFO_BASE_URL and the network, then "
+        "send the message again."
+    )
 
 
 def _is_unreadable(error: ModelAPIError) -> bool:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Generator
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit, urlunsplit
+
+from pydantic import SecretStr
 
 from cfo_kernel.data.workspace_data import SchemaContext
 from cfo_kernel.errors import InvalidSettings, ModelKeyMissing
@@ -103,17 +106,53 @@ class Models:
 
             return offline_model(schema.tables, schema.glossary, schema.trees)
         if name not in self._opened_models:
-            opened, client = (_openai if provider == "openai" else _anthropic)(model, base_url, self._settings)
+            with _network_settings():
+                opened, client = (_openai if provider == "openai" else _anthropic)(model, base_url, self._settings)
             self._clients.push_async_callback(client.close)
             self._opened_models[name] = opened
         return self._opened_models[name]
 
 
+@contextmanager
+def _network_settings() -> Generator[None]:
+    """Raises `InvalidSettings` if a client cannot be created with the certificates and proxies that are set."""
+    try:
+        yield
+    except (ValueError, ImportError, OSError) as error:
+        reason = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else type(error).__name__
+        places = "the proxies (HTTPS_PROXY, ALL_PROXY), SSL_CERT_FILE and SSLKEYLOGFILE"
+        message = f"The connection to the model's server cannot be set up ({reason}). Check {places}, then restart."
+        raise InvalidSettings(message) from error
+
+
+def _key(setting: str, secret: SecretStr) -> str:
+    """The key as it is sent in a header. Raises `InvalidSettings`."""
+    key = secret.get_secret_value().strip()
+    if not (key.isascii() and key.isprintable()):
+        raise InvalidSettings(f"{setting} may contain only printable ASCII characters. Correct it and restart.")
+    return key
+
+
+def _is_server(address: str) -> bool:
+    import httpx2
+
+    try:
+        parts = urlsplit(address)
+        is_known = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        return is_known and address.isprintable() and " " not in address and bool(httpx2.URL(address).host)
+    except (ValueError, httpx2.InvalidURL):
+        return False
+
+
 def _signing_in(address: str) -> tuple[str, dict[str, str]]:
     """The address without the user and password in it, and the header that replaces them.
 
-    The address is logged with each request, and stored with each answer.
+    The address is logged with each request, and stored with each answer. Raises `InvalidSettings`.
     """
+    address = address.strip()
+    if not _is_server(address):
+        example = "an address like http://127.0.0.1:8000/v1"
+        raise InvalidSettings(f"The address of the model's server is not valid. Set CFO_BASE_URL to {example}.")
     parts = urlsplit(address)
     if "@" not in parts.netloc:
         return address, {}
@@ -123,7 +162,7 @@ def _signing_in(address: str) -> tuple[str, dict[str, str]]:
 
 
 def _openai(model: str, base_url: str | None, settings: Settings) -> tuple[Model, AsyncOpenAI]:
-    key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else ""
+    key = _key("OPENAI_API_KEY", settings.openai_api_key) if settings.openai_api_key else ""
     base_url = base_url or settings.openai_base_url
     if not key and not base_url:
         raise ModelKeyMissing(f"The model is openai:{model}, but there is no API key. Set OPENAI_API_KEY.")
@@ -166,7 +205,7 @@ def _anthropic(model: str, base_url: str | None, settings: Settings) -> tuple[Mo
     address, headers = _signing_in(base_url or "https://api.anthropic.com")
     return messages_model(
         model,
-        api_key=settings.anthropic_api_key.get_secret_value(),
+        api_key=_key("ANTHROPIC_API_KEY", settings.anthropic_api_key),
         base_url=address,
         default_headers=headers,
         timeout=settings.model_timeout,

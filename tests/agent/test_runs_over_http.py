@@ -281,6 +281,38 @@ async def test_a_refused_connection(opened: Opened) -> None:
     assert "CFO_BASE_URL" in run.error.message
 
 
+@pytest.mark.parametrize(
+    "address",
+    ["http://[::1", "http://127.0.0.1:99999/v1", "http://\u0661.0.0.1/v1", "http://a b/v1", "ftp://a/v1", "//a/v1"],
+)
+async def test_an_address_that_is_none(opened: Opened, address: str) -> None:
+    run, _ = await asked(opened, address)
+    assert run.error
+    assert run.error.code == "invalid_settings"
+    assert "Set CFO_BASE_URL to an address like" in run.error.message
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("SSL_CERT_FILE", "/nothing"), ("SSLKEYLOGFILE", "/nothing/x"), ("ALL_PROXY", "socks5://a:1")]
+)
+async def test_network_settings_that_cannot_be_used(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    run, _ = await asked(opened, "http://127.0.0.1:9/v1", model_retries=0)
+    assert run.error
+    assert run.error.code == "invalid_settings"
+    assert name in run.error.message
+
+
+@pytest.mark.parametrize("key", ["a\nb", "\u00fcber"])
+async def test_a_key_that_cannot_be_sent(opened: Opened, key: str) -> None:
+    run, _ = await asked(opened, "http://127.0.0.1:9/v1", openai_api_key=key)
+    assert run.error
+    assert run.error.code == "invalid_settings"
+    assert "OPENAI_API_KEY may contain only" in run.error.message
+
+
 @pytest.mark.parametrize("model", ["gpt", "openai:", "mistral:x", ""])
 async def test_a_malformed_name_of_a_model(opened: Opened, model: str) -> None:
     run, _ = await asked(opened, "http://127.0.0.1:9/v1", model=model)

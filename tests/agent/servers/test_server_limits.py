@@ -3,17 +3,22 @@
 import asyncio
 import gzip
 import json
+import ssl
 import zlib
 from codecs import BOM_UTF8
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import httpx2
 import pytest
+from openai import APIConnectionError
+from pydantic_ai.exceptions import ModelAPIError
 
 from cfo_kernel.agent import server_responses
 from cfo_kernel.agent.chat_chunks import ChunkRepair
 from cfo_kernel.agent.event_limits import event_value
+from cfo_kernel.agent.model_errors import _connection_problem
 from tests.conftest import KEY, Opened
 from tests.runs.test_trouble import ticking
 
@@ -147,6 +152,34 @@ async def test_an_answer_that_is_compressed_otherwise_is_an_error(opened: Opened
     assert end.error.code == "model_unavailable"
     assert f"compressed as {encoding}" in end.error.message
     assert len(sent) == 1
+
+
+async def test_a_server_without_tls_is_named(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(ERROR + b"\r\n")
+        writer.close()
+
+    monkeypatch.setattr("openai._base_client.INITIAL_RETRY_DELAY", 0.001)
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        end = await end_of(opened, f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1")
+    assert "No secure connection" in end.error.message
+    assert "http:// for those without" in end.error.message
+
+
+@pytest.mark.parametrize(
+    ("cause", "says"),
+    [
+        (ssl.SSLCertVerificationError(1, "[SSL: CERTIFICATE_VERIFY_FAILED] self-signed"), "SSL_CERT_FILE"),
+        (httpx2.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed"), "SSL_CERT_FILE"),
+        (httpx2.ProxyError("407 Proxy Authentication Required"), "HTTPS_PROXY"),
+        (httpx2.ConnectError("All connection attempts failed"), "Check CFO_BASE_URL and the network"),
+    ],
+)
+def test_the_cause_of_a_failed_connection_is_named(cause: Exception, says: str) -> None:
+    error = ModelAPIError("m", "Connection error.")
+    error.__cause__ = APIConnectionError(request=httpx2.Request("POST", "http://model"))
+    error.__cause__.__cause__ = cause
+    assert says in _connection_problem(error)
 
 
 def event(delta: dict[str, Any], finish: str | None = None, **more: Any) -> bytes:
