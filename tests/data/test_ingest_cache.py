@@ -185,25 +185,28 @@ async def test_small_files_are_read_side_by_side_and_large_ones_alone(
     monkeypatch.setattr("cfo_kernel.data.ingest_cache.AT_ONCE", 3)
     monkeypatch.setattr("cfo_kernel.data.ingest_cache._WORTH_A_PROCESS", 2)
     for number in range(6):
-        (data / f"small{number}.csv").write_text("a,b\n1,2\n")
+        (data / f"small{number}.csv").write_text(f"a,b\n1,{number}\n")
     for name in ("large1.csv", "large2.csv"):
         (data / name).write_text("a,b\n" + "1,2\n" * 300_000)
     reading: set[str] = set()
-    together: dict[str, int] = {}
+    three = asyncio.Barrier(3)
 
     async def recorded(op: str, _: float, **arguments: Any) -> dict[str, Any]:
         name = Path(arguments["path"]).name
-        if op == "ingest":
-            reading.add(name)
-            await asyncio.sleep(0)
-            together.update({each: max(len(reading), together.get(each, 0)) for each in reading})
-            reading.discard(name)
-        return ingest_worker.HANDLERS["file_version"](arguments["path"]) if op == "file_version" else {"tables": []}
+        if op == "file_version":
+            return ingest_worker.file_version(arguments["path"])
+        reading.add(name)
+        if name.startswith("small"):
+            async with asyncio.timeout(30):
+                await three.wait()  # passes only if three are read at the same time
+        else:
+            assert reading == {name}
+        reading.discard(name)
+        Path(arguments["folder"]).mkdir(parents=True, exist_ok=True)
+        return {"tables": []}
 
     monkeypatch.setattr(worker, "ask", recorded)
-    assert len((await cache.index()).datasets) == 8
-    assert together["large1.csv"] == together["large2.csv"] == 1
-    assert max(together.values()) == 3
+    assert [d.problem for d in (await cache.index()).datasets] == [None] * 8
 
 
 async def test_a_data_folder_that_is_a_link_is_refused(data: Path, tmp_path: Path, cache: IngestCache) -> None:
