@@ -115,7 +115,7 @@ async def test_what_speaks_against_it_becomes_a_proposal(
     workspace.write(**files)
     assert len(await workspace.tables()) == len(files)
     assert says in await workspace.proposal()
-    assert "write in datasets.yaml: union: {" in await workspace.proposal()
+    assert "add this to datasets.yaml: union: {" in await workspace.proposal()
 
 
 @pytest.mark.parametrize(
