@@ -86,7 +86,7 @@ def _has_apostrophes(lines: Sequence[str], delimiter: str) -> bool:
     unclosed = sum(len(re.findall(rf"(?:^|{d}) *'", enclosed.sub("", line))) for line in lines)
     if not cells or sum(len(double.findall(line)) for line in lines) > len(cells) or 10 * unclosed > len(cells):
         return False
-    return any(delimiter in cell for cell in cells) or len(cells) >= len(lines) - 1
+    return any(delimiter in cell or "''" in cell for cell in cells) or len(cells) >= len(lines) - 1
 
 
 def _attempt(lines: Sequence[str], dialect: Dialect) -> Attempt:

@@ -10,17 +10,21 @@ import re
 from dataclasses import replace
 
 from cfo_kernel import column_names
-from cfo_kernel.data import date_formats, number_grammar, remembered_cells
+from cfo_kernel.data import currencies, date_formats, number_dates, number_grammar, remembered_cells
 from cfo_kernel.data.decisions import Decision, DecisionKind
 from cfo_kernel.data.source_rows import SourceRows
 from cfo_kernel.data.text_column import TextColumn
-from cfo_kernel.data.vocabulary import PENDING_WORDS, plain
+from cfo_kernel.data.vocabulary import MONTHS, PENDING_WORDS, plain
 from cfo_kernel.sql_text import text_literal
 
 _MOST = 20  # different odd cells
 _MOST_WORDS = 100
 _RARE = 20
 _SHOWN = 3
+_LETTERS = re.compile("[a-z]", re.IGNORECASE)
+"""What figures and dates have no more of than the words below: unlike `i1`, `5 kg` and `Invoice 12`."""
+_CURRENCIES = re.compile(rf"\b({'|'.join(sorted(currencies.CODES))})\b", re.IGNORECASE | re.ASCII)
+_MONTHS = re.compile(rf"\b({'|'.join(sorted(MONTHS))}|de|del|di|of)\b|\dt\d|\dz\b", re.IGNORECASE | re.ASCII)
 
 
 def without_odd_cells(column: TextColumn) -> TextColumn | None:
@@ -28,7 +32,7 @@ def without_odd_cells(column: TextColumn) -> TextColumn | None:
     for pattern, excepted in ((number_grammar.ANY, "_^"), (date_formats.ANY, date_formats.SENTINEL)):
         is_date = pattern == date_formats.ANY
         fits = [cell for cell in column.sample if _fits(pattern, cell) and not _fits(excepted, cell)]
-        if 2 * len(fits) < len(column.sample) - 1 or not any(not _fits(date_formats.SERIAL, c) for c in fits):
+        if 2 * len(fits) < len(column.sample) - 1 or not fits or _may_be_codes(column, fits):
             continue
         usual = f"regexp_full_match({column.value}, {text_literal(pattern)}, 'i')"
         usual += f" AND NOT regexp_full_match({column.value}, '{excepted}', 'i')" if is_date else ""
@@ -73,12 +77,15 @@ def stays_text(column: TextColumn, rows: SourceRows) -> list[Decision]:
         (date_formats.ANY, DecisionKind.DATES, "date"),
         (number_grammar.ANY, DecisionKind.NUMBERS, "figure"),
     ):
-        letters = "[a-z]" if kind is DecisionKind.NUMBERS else "[a-su-y]"  # as in i1, 5 kg and Invoice 12
-        fits = [cell for cell in column.sample if _fits(pattern, cell) and not re.search(letters, cell, re.IGNORECASE)]
-        if len(fits) < 2 or 2 * len(fits) <= len(column.sample) or _are_serials(fits):
+        words = _CURRENCIES if kind is DecisionKind.NUMBERS else _MONTHS
+        fits = [
+            cell for cell in column.sample if _fits(pattern, cell) and not _LETTERS.search(words.sub("", plain(cell)))
+        ]
+        if len(fits) < 2 or 2 * len(fits) <= len(column.sample) or _may_be_codes(column, fits):
             continue
         usual = f"regexp_full_match({column.value}, {text_literal(pattern)}, 'i')"
-        usual += f" AND NOT regexp_matches({column.value}, '{letters}', 'i')"
+        others = f"regexp_replace(strip_accents(lower({column.value})), {text_literal(words.pattern)}, '', 'gi')"
+        usual += f" AND NOT regexp_matches({others}, '{_LETTERS.pattern}', 'i')"
         other = f"{column.value} IS NOT NULL AND NOT ({usual})"
         count = column.figure(f"count(*) FILTER ({other})")
         if kind is DecisionKind.DATES or _are_clear(column, fits) or 0 < _RARE * count <= column.filled:
@@ -90,8 +97,9 @@ def stays_text(column: TextColumn, rows: SourceRows) -> list[Decision]:
     return []
 
 
-def _are_serials(cells: list[str]) -> bool:
-    return all(_fits(date_formats.SERIAL, cell) for cell in cells)
+def _may_be_codes(column: TextColumn, cells: list[str]) -> bool:
+    """Whether the cells are numbers that may be dates, but the name of the column does not say so."""
+    return all(_fits(date_formats.SERIAL, cell) for cell in cells) and not number_dates.says_date(column.name)
 
 
 def _why_text(name: str, cells: list[str], rows: tuple[int, ...], count: int) -> str:

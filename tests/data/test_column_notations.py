@@ -199,6 +199,9 @@ def test_a_currency_column_follows_its_amounts() -> None:
         ("Amount", ["1.200,50", "5,000.25", "3,10"], "it has figures in different notations", ()),
         ("Booked", ["2024-01-05", "31/31/2024", "2024-02-01"], "it has dates in different notations", ()),
         ("Size", [*map(str, range(40)), "14x"], "1 cell is not a figure (14x; row 42)", (42,)),
+        ("Fees", ["USD 5.00", "USD 7.50", "USD 8.10", "USD 9/10"], "1 cell is not a figure (USD 9/10; row 5)", (5,)),
+        ("Due", ["14. März 2024", "3. Mai 2024", "1. Juni 2024", "x7"], "1 cell is not a date (x7; row 5)", (5,)),
+        ("Due", ["45322", "45351", "45400", "x7"], "1 cell is not a date (x7; row 5)", (5,)),
     ],
 )
 def test_a_column_that_stays_text_although_most_of_it_are_figures_says_why(
