@@ -15,6 +15,7 @@ from cfo_kernel.data.text_column import TextColumn
 from cfo_kernel.sql_text import quoted, text_literal
 
 _SIDE_PAIRS = ({"s", "h"}, {"d", "c"}, {"d", "h"})
+_BEHIND = rf"[0-9.,)][{number_grammar.SPACES}]*{currencies.CURRENCY}"
 Notation = Callable[[Mark | None], str]
 
 
@@ -61,9 +62,23 @@ def read_amounts(column: TextColumn, marks: Sequence[Mark], rows: SourceRows) ->
         for mark in marks:
             if column.matches(notation(mark)) and column.matches(number_grammar.ONE_SIGN):
                 some = [_percentages(column, rows)] if notation is number_grammar.with_percentages else []
+                some += _negated(column, rows)
                 found = _parse(column, notation, mark)
                 return found and found + some
     return None
+
+
+def _negated(column: TextColumn, rows: SourceRows) -> list[Decision]:
+    """A decision about amounts that are negative twice. To be called before the column changes its type."""
+    pattern = re.compile(number_grammar.NEGATED, re.IGNORECASE)
+    if not (examples := [cell for cell in column.sample if pattern.match(cell)]):
+        return []
+    where = f"regexp_full_match({column.value}, {text_literal(number_grammar.NEGATED)}, 'i')"
+    count = column.figure(f"count(*) FILTER ({where})")
+    cells, verb = ("1 cell has", "was") if count == 1 else (f"{count:,} cells have", "were")
+    text = f"{column.name}: {cells} a minus sign and parentheses ({examples[0]}), and {verb} read as negative."
+    found, kind = rows.of(column.rowids(where)), DecisionKind.NUMBERS
+    return [Decision(kind=kind, text=text, column=column.name, rows=found, count=count, needs_check=True)]
 
 
 def may_be_either(column: TextColumn) -> bool:
@@ -101,8 +116,8 @@ def _parse(column: TextColumn, notation: Notation, mark: Mark) -> list[Decision]
     has_sides = notation in (number_grammar.sided, number_grammar.lettered)
     sign = number_grammar.sign(column.value, has_sides=has_sides)
     is_percent = notation is number_grammar.percentage
-    whole, scale, written = _shape(column, mark, has_sides=has_sides)
-    if not all(map(currencies.is_currency, written)):
+    whole, scale, written, behind = _shape(column, mark, has_sides=has_sides)
+    if not all(map(currencies.is_currency, (*written, *behind))):
         return None  # quantities, such as 5 kg
     if whole + scale > exact_types.MAX_DIGITS - 2:  # two digits are reserved for percentages
         return None
@@ -134,25 +149,27 @@ def _percentages(column: TextColumn, rows: SourceRows) -> Decision:
     return Decision(kind=DecisionKind.PERCENT, text=text, column=column.name, rows=found, count=count, needs_check=True)
 
 
-def _shape(column: TextColumn, mark: Mark, *, has_sides: bool) -> tuple[int, int, list[str]]:
-    """The most digits before and after the point, and the currencies as written."""
+def _shape(column: TextColumn, mark: Mark, *, has_sides: bool) -> tuple[int, int, list[str], list[str]]:
+    """The most digits before and after the point, and possible currencies: the first in a cell, and those behind it."""
     if column.is_whole:
         return _shape_of(column.sample, mark, has_sides=has_sides)
     value = number_grammar.without_side(column.value) if has_sides else column.value
     digits = number_grammar.digits(column.value, mark)
     written = f"regexp_extract({value}, {text_literal(currencies.CURRENCY)}, 0, 'i')"
+    behind = f"regexp_extract({value}, {text_literal(_BEHIND)}, 1, 'i')"
     wanted = ", ".join(
         (
             f"max(length(split_part({digits}, '.', 1)))",
             f"max(length(split_part({digits}, '.', 2)))",
             f"list(DISTINCT {written}) FILTER ({written} <> '')",
+            f"list(DISTINCT {behind}) FILTER ({behind} <> '')",
         )
     )
-    [(whole, scale, found)] = column.connection.execute(f"SELECT {wanted} FROM {column.table}").fetchall()  # noqa: S608 - built here
-    return whole, scale, found or []
+    [(whole, scale, found, last)] = column.connection.execute(f"SELECT {wanted} FROM {column.table}").fetchall()  # noqa: S608 - built here
+    return whole, scale, found or [], last or []
 
 
-def _shape_of(cells: Sequence[str], mark: Mark, *, has_sides: bool) -> tuple[int, int, list[str]]:
+def _shape_of(cells: Sequence[str], mark: Mark, *, has_sides: bool) -> tuple[int, int, list[str], list[str]]:
     """The same for all cells of a small table, for which a query would take longer."""
     bare = [re.sub(number_grammar.NO_DIGITS, "", cell) for cell in cells]
     parts = [text.replace("," if mark == "." else ".", "").replace(",", ".").split(".") for text in bare]
@@ -161,7 +178,10 @@ def _shape_of(cells: Sequence[str], mark: Mark, *, has_sides: bool) -> tuple[int
     ]
     found = [re.search(currencies.CURRENCY, value, re.IGNORECASE) for value in values]
     written = {one[0]: None for one in found if one and one[0]}
-    return max(len(p[0]) for p in parts), max(len(p[1]) if len(p) > 1 else 0 for p in parts), [*written]
+    last = [re.search(_BEHIND, value, re.IGNORECASE) for value in values]
+    behind = {one[1]: None for one in last if one}
+    most = max(len(p[1]) if len(p) > 1 else 0 for p in parts)
+    return max(len(p[0]) for p in parts), most, [*written], [*behind]
 
 
 def _split_currency(column: TextColumn, written: list[str], *, has_sides: bool) -> Decision:

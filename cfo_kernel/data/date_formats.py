@@ -42,6 +42,10 @@ class _Form:
     month_first: tuple[str, ...] = ()
     is_month: bool = False
 
+    @property
+    def is_dotted(self) -> bool:
+        return r"\." in self.pattern or "[.]" in self.pattern
+
 
 def _forms() -> Iterator[_Form]:
     yield _Form(_ISO, ("%Y-%m-%d",))
@@ -148,6 +152,8 @@ def find_dates(column: TextColumn) -> Dates | None:
         fits = fits * 2
     if not any(fits):
         return None
+    if fits[0] and all(form.is_dotted or not form.month_first for form in forms):
+        fits = (True, day_first == month_first)  # where days are written with points, they come first
     has_fraction = any(_is(SERIAL, cell) and "." in cell for cell in column.sample)
     kind = "TIMESTAMP" if any(clocks) or has_fraction else "DATE"
     return Dates(column, value, kind, (day_first, month_first), (fits[0], fits[1]), all(f.is_month for f in forms))

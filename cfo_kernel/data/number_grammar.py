@@ -54,8 +54,12 @@ def amount(mark: Mark | None) -> str:
     """Amounts with this decimal mark. For None, amounts whose only mark may separate either thousands or decimals."""
     number = _number(mark) if mark else _EITHER
     signed = f"({_SIGN}{_GAP})?{_BEFORE}({_SIGN}{_GAP})?{number}{_BEHIND}({_GAP}{_SIGN})?{_BEHIND}"
-    bracketed = rf"{_BEFORE}\({_GAP}({_SIGN}{_GAP})?{_BEFORE}{number}{_BEHIND}{_GAP}\){_BEHIND}"
+    bracketed = rf"(-{_GAP})?{_BEFORE}\({_GAP}({_SIGN}{_GAP})?{_BEFORE}{number}{_BEHIND}{_GAP}\){_BEHIND}"
     return f"{signed}|{bracketed}"
+
+
+NEGATED = rf"-{_GAP}{_BEFORE}\(.*"
+"""An amount with a minus sign in front of its parentheses."""
 
 
 def percentage(mark: Mark | None) -> str:
@@ -68,6 +72,37 @@ def percentage(mark: Mark | None) -> str:
 def with_percentages(mark: Mark | None) -> str:
     """Amounts with some percentages among them."""
     return f"{amount(mark)}|{percentage(mark)}"
+
+
+SCALES = {
+    **dict.fromkeys(("k", "tsd", "thousand", "tausend", "tys", "mil", "mille", "tusen"), 3),
+    **dict.fromkeys(("m", "mm", "mn", "mio", "mln", "mill", "million", "millions", "millionen", "milj", "miljoen"), 6),
+    **dict.fromkeys(("b", "bn", "mrd", "mld", "md", "billion", "billions", "milliarden", "miljard"), 9),
+    **dict.fromkeys(("lakh", "lac"), 5),
+    **dict.fromkeys(("crore", "cr"), 7),
+}
+"""The scales behind figures, such as 1.2m, and their powers of ten."""
+VAGUE_SCALES = frozenset(("m", "b", "cr", "mil"))
+"""Those that may also be units: metres, bytes, credit."""
+SCALE = f"({'|'.join(sorted(SCALES, key=lambda word: (-len(word), word)))})"
+_SCALED = rf"({_GAP}{SCALE}\.?)?"
+
+
+def scaled(mark: Mark | None) -> str:
+    """Amounts with their scale behind them, such as 1.2m and 350k."""
+    number = _number(mark) if mark else _EITHER
+    signed = f"({_SIGN}{_GAP})?{_BEFORE}({_SIGN}{_GAP})?{number}{_SCALED}{_BEHIND}"
+    return rf"{signed}|{_BEFORE}\({_GAP}{_BEFORE}{number}{_SCALED}{_BEHIND}{_GAP}\)"
+
+
+def scale_of(value: str) -> str:
+    """SQL for the scale of the figure `value` in lower case, or an empty text."""
+    return rf"lower(regexp_extract({value}, '[0-9.,]{_GAP}{SCALE}\b', 1, 'i'))"
+
+
+def without_scale(value: str) -> str:
+    """SQL for the figure `value` without its scale."""
+    return rf"regexp_replace({value}, '([0-9.,]){_GAP}{SCALE}\b\.?', '\1', 'i')"
 
 
 _SIDE = r"(dr|db|debit|soll|cr|credit|haben)\.?"

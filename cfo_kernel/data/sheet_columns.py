@@ -4,6 +4,7 @@ Runs in the ingest worker. A workbook types its cells one by one, so a column ma
 (`type_inference`), like text from a text file.
 """
 
+from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from math import isfinite
 from typing import Any
@@ -12,13 +13,20 @@ import pyarrow as pa
 
 from cfo_kernel.data import number_masks
 from cfo_kernel.data.date_formats import DAYS
-from cfo_kernel.data.decisions import Decision, DecisionKind
+from cfo_kernel.data.decisions import MAX_ROWS, Decision, DecisionKind
 
+_MIXED = "cells are stored as numbers, the rest as text."
+_SHOWN = 3
 _EXACT = 2**53  # a workbook stores every number as a double, which is exact for whole numbers up to here
 
 
-def read_column(name: str, values: list[Any], mask: str | None) -> tuple["pa.Array[Any]", list[Decision]]:
-    """The values of a column as one type, and decisions. `mask` is the format in which all its numbers are codes."""
+def read_column(
+    name: str, values: list[Any], mask: str | None, numbers: Sequence[int]
+) -> tuple["pa.Array[Any]", list[Decision]]:
+    """The values of a column as one type, and decisions.
+
+    `mask` is the format in which all its numbers are codes. `numbers` are the rows of the values, counted from zero.
+    """
     decisions: list[Decision] = []
     if infinite := sum(isinstance(v, float) and not isfinite(v) for v in values):
         values = [None if isinstance(v, float) and not isfinite(v) else v for v in values]
@@ -32,9 +40,25 @@ def read_column(name: str, values: list[Any], mask: str | None) -> tuple["pa.Arr
     column, note = _typed(_masked(values, mask) if mask and is_code else values)
     if mask and is_code:
         note = f"the numbers were read as text, as the sheet shows them with the format {mask[:40]}."
+    elif note and _MIXED in note:
+        decisions.append(_mixed(name, note, values, numbers))
+        return column, decisions
     if note:
         decisions.append(Decision(kind=DecisionKind.NUMBERS, text=f"{name}: {note}", column=name))
     return column, decisions
+
+
+def _mixed(name: str, note: str, values: list[Any], numbers: Sequence[int]) -> Decision:
+    """A decision about a column of numbers and texts, with the rows of those that are fewer."""
+    pairs = zip(numbers, values, strict=True)
+    cells = [(number + 1, isinstance(v, int | float)) for number, v in pairs if v is not None]
+    are_numbers = 2 * sum(is_number for _, is_number in cells) <= len(cells)
+    rows = [row for row, is_number in cells if is_number == are_numbers]
+    what = "numbers" if are_numbers else "texts"
+    shown = ", ".join(f"{row:,}" for row in rows[:_SHOWN]) + (", …" if len(rows) > _SHOWN else "")
+    text = f"{name}: {note} The {what} are in row{'s' if len(rows) > 1 else ''} {shown}."
+    where = tuple(rows[:MAX_ROWS])
+    return Decision(kind=DecisionKind.NUMBERS, text=text, column=name, rows=where, count=len(rows))
 
 
 def _rounded(count: int) -> str:
@@ -68,7 +92,7 @@ def _typed(values: list[Any]) -> tuple["pa.Array[Any]", str | None]:
         hours = [None if v is None else _hours(v) for v in values]
         return pa.array(hours, pa.float64()), "durations were read as hours."
     numbers = sum(isinstance(v, int | float) and not _may_be_day(v, kinds) for v in present)
-    note = f"{numbers} of {len(present)} cells are stored as numbers, the rest as text."
+    note = f"{numbers} of {len(present)} {_MIXED}"
     return pa.array([None if v is None else _text(v) for v in values], pa.string()), note if numbers else None
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 
 from cfo_kernel import fiscal_periods
-from cfo_kernel.data import profile
+from cfo_kernel.data import profile, unusual_dates
 from cfo_kernel.data.decisions import Decision, DecisionKind, texts
 from cfo_kernel.data.tables import Column
 from cfo_kernel.executors import stored_formats, stored_orders
@@ -34,7 +34,7 @@ def store(
         decisions = [*decisions, Decision(kind=DecisionKind.ROWS, text="There are no rows of data.", needs_check=True)]
     orders = {c.name: found for c in columns if c.values and (found := fiscal_periods.ordered(c.name, c.values))}
     decisions = [*(d for d in decisions if not _is_settled(d, orders)), *map(_period, orders.items())]
-    decisions += _percentages(columns, decisions)
+    decisions += [*_percentages(columns, decisions), *unusual_dates.decisions(connection, columns)]
     formats = text_literal(stored_formats.to_text({column.name: column.format for column in columns}))
     footer = f"{text_literal(stored_formats.KEY)}: {formats}"
     if orders:

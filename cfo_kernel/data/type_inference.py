@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 import duckdb
 
 from cfo_kernel import fiscal_periods
-from cfo_kernel.data import amounts, codes, date_formats, durations, number_dates, odd_cells, text_cells
+from cfo_kernel.data import amounts, codes, date_formats, durations, number_dates, odd_cells, scaled_amounts, text_cells
 from cfo_kernel.data.date_formats import Dates
 from cfo_kernel.data.decisions import Decision, DecisionKind
 from cfo_kernel.data.number_grammar import Mark
@@ -97,7 +97,8 @@ def _read(column: TextColumn, marks: tuple[Mark, ...], rows: SourceRows) -> tupl
     for read in (_booleans, *numbers, date_formats.read_iso, durations.read_durations):
         if (found := read(column)) is not None:
             return ([*found, *empty] if not column.is_text() else found), None
-    if (found := amounts.read_amounts(column, marks, rows)) is not None:
+    found = scaled_amounts.read_scaled(column, marks, rows)
+    if found is not None or (found := amounts.read_amounts(column, marks, rows)) is not None:
         return [*found, *empty], None
     if (dates := date_formats.find_dates(column)) is not None:
         return empty, dates

@@ -169,6 +169,7 @@ def _read_table(name: str, grid: Grid, source: _Source) -> Sheet:
         lost = lost.without(source.marks.lost(source.sheet, grid.rows[-1][0]))
     columns: dict[str, pa.Array[Any]] = {}
     as_percent: list[str] = []
+    numbers = [number for number, _ in rows]
     for i, column in enumerate(header.names):
         down = repeated.get(i, {})
         values = [down[number] if number in down else row[i] if i < len(row) else None for number, row in rows]
@@ -176,11 +177,10 @@ def _read_table(name: str, grid: Grid, source: _Source) -> Sheet:
         if i in header.unnamed and all(v is None for v in values):
             continue
         mask = masks.get(grid.left + i)
-        columns[column], found = sheet_columns.read_column(column, values, mask)
+        columns[column], found = sheet_columns.read_column(column, values, mask, numbers)
         decisions += found
         if mask == number_masks.PERCENT:
             as_percent.append(column)
-    numbers = [number for number, _ in rows]
     names = {grid.left + i: column for i, column in enumerate(header.names)}
     decisions += source.marks.hidden(source.sheet).decisions(numbers, names)
     in_percent = [

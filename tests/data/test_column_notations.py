@@ -154,6 +154,13 @@ READ: dict[str, tuple[str, list[str | None], list[Any]]] = {
     "open dates": ("v", ["2024-01-31", "open", "00.00.0000"], [date(2024, 1, 31), None, None]),
     "a serial number among dates": ("v", ["31.01.2024", "45351"], [date(2024, 1, 31), date(2024, 2, 29)]),
     "hours": ("Hours", ["36:00", "6:30"], [D(36), D("6.5")]),
+    "scales": ("v", ["$1.2m", "$350k", "($2bn)"], [D(1200000), D(350000), D(-2000000000)]),
+    "German scales": ("v", ["1,5 Mio. €", "-350 Tsd. €", "2,25 Mrd. €"], [D(1500000), D(-350000), D(2250000000)]),
+    "millions of money": ("Revenue", ["1.25m", "0.5m"], [D(1250000), D(500000)]),
+    "metres": ("Length", ["1.2 m", "3 m"], ["1.2 m", "3 m"]),
+    "weights with a price": ("v", ["$5 kg", "$3 kg"], ["$5 kg", "$3 kg"]),
+    "scales in several currencies": ("v", ["$1.2m", "€3k"], ["$1.2m", "€3k"]),
+    "twice negative": ("v", ["-(1.00)", "3.00", "(2.50)"], [D(-1), D(3), D("-2.5")]),
     "Japanese losses": ("v", ["△1,234", "5円"], [D(-1234), D(5)]),
 }
 
@@ -185,6 +192,27 @@ def test_numbers_are_dates_where_the_header_says_so(
     [column], decisions = read((header, cells))
     assert {type(value) for value in column} == {kind}
     assert [d.needs_check for d in decisions] == ([is_doubtful] if kind is date else [])
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "said"),
+    [
+        ("Revenue", ["1.25m", "3", "0"], "1 cell has no scale, unlike the others, and was read as written"),
+        ("Revenue", ["1.250m", "2m"], "the separator in 1.250m was read as a decimal separator"),
+        ("Revenue", ["1.250 million", "2 million"], "The file does not show whether the separator is a decimal one"),
+        ("v", ["-(1.00)", "3.00"], "1 cell has a minus sign and parentheses (-(1.00)), and was read as negative"),
+    ],
+)
+def test_figures_that_may_mean_something_else_are_named(header: str, cells: list[str], said: str) -> None:
+    _, decisions = read((header, cells))
+    [doubt] = [decision for decision in decisions if decision.needs_check]
+    assert said in doubt.text
+
+
+def test_dates_with_points_begin_with_the_day() -> None:
+    columns, decisions = read(("a", ["05.02.2024", "06.03.2024"]), ("b", ["05/02/2024", "06/03/2024"]))
+    assert columns == [[date(2024, 2, 5), date(2024, 3, 6)]] * 2
+    assert [(d.column, d.needs_check) for d in decisions] == [("b", False)]
 
 
 def test_a_currency_column_follows_its_amounts() -> None:
