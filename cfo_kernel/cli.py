@@ -186,9 +186,9 @@ def union(
     apart: Annotated[bool, typer.Option("--apart", help="Keep the files apart that would form it.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Put files of one form together as one table, such as one file for each year."""
+    """Combine files of the same form into one table, such as one file for each year."""
     if apart == bool(files):
-        raise typer.BadParameter("Name the files to put together, or use --apart.")
+        raise typer.BadParameter("Name the files to combine, or use --apart.")
 
     async def work() -> Sequence[Dataset]:
         async with connect() as wb:

@@ -128,7 +128,7 @@ def _model_error(
 
 
 def _connection_problem(error: BaseException) -> str:
-    """What failed when the server was called, as far as the errors below this one say, and what to do."""
+    """What failed when the server was called, as far as the underlying errors show, and what to do."""
     below: list[BaseException] = []
     cause: BaseException | None = error
     while cause is not None and len(below) < _MOST_CAUSES:

@@ -90,7 +90,7 @@ def _delimiter(path: Path, columns: int) -> str | None:
 
 
 def _counts(path: Path, delimiter: str) -> tuple[int | None, int]:
-    """The numbers of lines and separators. The first is None if the file has characters that take a closer look."""
+    """The numbers of lines and separators. The first is None if the file has characters that need a closer look."""
     count, delimiters, last = 0, 0, b"\n"
     mark = delimiter.encode()
     with path.open("rb") as file:
@@ -104,7 +104,7 @@ def _counts(path: Path, delimiter: str) -> tuple[int | None, int]:
 
 
 def _checked(sample: duckdb.DuckDBPyConnection, name: str, kind: str) -> str | None:
-    """SQL for a column's cells in this type, which raises an error for a cell that takes a closer look."""
+    """SQL for a column's cells in this type, which raises an error for a cell that needs a closer look."""
     cell = quoted(name)
     if (condition := _condition(sample, cell, kind)) is None:
         return None

@@ -34,7 +34,7 @@ def divided(text: Text, dialect: Dialect, scratch: Path) -> list[tuple[Text, int
     for number, (start, end) in enumerate(zip([0, *starts], [*starts, len(lines)], strict=True)):
         path = scratch / f"table_{number}.csv"
         path.write_text("\n".join(lines[start:end]), encoding="utf-8")
-        where = f"The file has {len(starts) + 1} tables, one below the other. This one begins in row {start + 1:,}."
+        where = f"The file has {len(starts) + 1} tables, one below the other. This one begins at row {start + 1:,}."
         said = Decision(kind=DecisionKind.LAYOUT, text=where, rows=(start + 1,))
         tables.append((Text(path, "utf-8", [*text.decisions, said]), start))
     return tables

@@ -68,7 +68,7 @@ class Dialect:
         return self.rough_cells(text)
 
     def cells_if_plain(self, line: str) -> list[str] | None:
-        """The cells of a line, or None if it takes a closer look. Most lines do not, and this is quicker."""
+        """The cells of a line, or None if it needs a closer look. Most lines do not, and this is quicker."""
         if self.quote not in line:
             return self.cells(line)
         try:

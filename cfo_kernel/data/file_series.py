@@ -28,7 +28,7 @@ _MOST_DIGITS = 3  # of a trailing number; longer ones are codes
 class SeriesName:
     """A file's name as a member of a series.
 
-    `kinds` say what its place is made of, such as a year and a month. Only files with the same form and kinds are a
+    `kinds` say what its place is made of, such as a year and a month. Only files with the same form and kinds form a
     series. `start` is the first day of the period if the year is known.
     """
 

@@ -50,7 +50,7 @@ def _in_range(connection: duckdb.DuckDBPyConnection, table: str, described: Sequ
 
 
 def _is_certain(name: str) -> bool:
-    """Whether the name of a column of dates cannot be that of a column of amounts."""
+    """Whether the name is that of a column of dates, and cannot be that of a column of amounts."""
     parts = {*column_names.words(name)}
     return not parts & VAGUE_DATE_NAMES or bool(parts & (DATE_NAMES - VAGUE_DATE_NAMES))
 

@@ -35,7 +35,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Sums:
-    """The sums of the rows at `places`, from one of them to another."""
+    """The sums of the rows from one of the `places` to another."""
 
     grid: Grid
     places: Sequence[int]

@@ -59,7 +59,7 @@ _SUBTOTAL = re.compile(r"\bsub[\s-]*(?:tot|sum)|\bzwischensumme|\bsous[\s-]*tot|
 class Label(IntEnum):
     """How strongly a text labels a total.
 
-    Not at all, perhaps (`All regions`, `H1`), as a part of a longer text, or as its only meaning.
+    Not at all, possibly (`All regions`, `H1`), as a part of a longer text, or as its only meaning.
     """
 
     NONE = 0

@@ -42,7 +42,7 @@ def share_rows(grid: Grid, totals: Iterable[int]) -> list[int]:
 
 
 def _has_shares(grid: Grid, row: Row, total: Row) -> bool:
-    """Whether the percentages are those of the total's figures in one of them, which is 100%."""
+    """Whether the percentages are the shares of the total's figures in one of them, which is 100%."""
     both = [c for c, share in enumerate(row.shares) if share is not None and total.figures[c] is not None]
     shares = {c: Fraction(row.shares[c] or 0, 10 ** grid.scales[c]) for c in both}
     figures = {c: Fraction(total.figures[c] or 0, 10 ** grid.scales[c]) for c in both}

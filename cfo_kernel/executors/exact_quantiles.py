@@ -25,7 +25,7 @@ _MORE_DIGITS = {"median": 1, "mad": 2, "quantile_cont": 0, "approx_quantile": 2}
 _BY_NAME = {"list_aggregate", "list_aggr", "array_aggregate", "array_aggr"}
 """List functions whose second argument names the aggregate."""
 _SCHEMAS = {"main", "system", "pg_catalog", "temp"}
-"""The schemas that may precede a function's name, besides the column of a call written as a method."""
+"""The schemas that may precede a function's name. In a call written as a method, the column precedes it instead."""
 _MENTIONED = re.compile(r"median|\bmad\b|list_mad|quantile|percentile", re.IGNORECASE)
 _MOST_DIGITS = 20
 """The largest scale that a column is cast to. It leaves 18 digits before the point."""

@@ -23,7 +23,7 @@ def table_name(name: str) -> str:
 def check_files(files: Sequence[str], index: DatasetIndex) -> None:
     """Raises `InvalidInput` or `FileNotFound` unless these are files or tables that can be put together."""
     if len(files) == 1 or len(files) > MOST_PARTS or len({file.lower() for file in files}) < len(files):
-        raise InvalidInput(f"Name 2 to {MOST_PARTS} different files to put together, or none to keep them apart.")
+        raise InvalidInput(f"Name 2 to {MOST_PARTS} different files to combine, or none to keep them apart.")
     datasets = {dataset.file.lower(): dataset for dataset in index.datasets}
     tables = {name.lower() for name in (*index.tables, *index.parts)}
     for file in files:

@@ -43,7 +43,7 @@ def test_a_table_below_another_has_a_header_of_its_own(
 def test_rows_of_a_lower_table_are_named_by_their_lines_in_the_file(ingest: Ingest) -> None:
     lower = "bank,balance\nFirst,100\nSecond,200\nThird,300\nFourth,350\nFifth,360,7\n"
     _, table = ingest("report.csv", JANUARY + "\n" + lower)
-    assert "The file has 2 tables, one below the other. This one begins in row 6." in table.notes
+    assert "The file has 2 tables, one below the other. This one begins at row 6." in table.notes
     assert "1 row had more cells than columns and was kept as it stands (row 11). Check it." in table.notes
 
 
