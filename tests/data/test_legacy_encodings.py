@@ -1,4 +1,4 @@
-"""Texts in old encodings are read as their letters say, and in doubt the note says so."""
+"""Texts in old encodings are decoded on the evidence of their letters, and a note says so if there is a doubt."""
 
 from pathlib import Path
 

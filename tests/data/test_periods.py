@@ -1,4 +1,4 @@
-"""Columns of fiscal periods stay text, and are sorted in the order of time wherever rows are sorted."""
+"""Columns of fiscal periods stay text, and are sorted chronologically wherever rows are sorted."""
 
 from pathlib import Path
 from typing import Any

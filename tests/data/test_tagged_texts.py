@@ -1,4 +1,4 @@
-"""Texts that are no tables, which are refused whatever their suffix, and tables that resemble them."""
+"""Text files that are not tables are refused whatever their suffix, and tables that resemble them are accepted."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Dates that are probably none are named."""
+"""Values that look like dates but are probably not are named in a decision."""
 
 from pathlib import Path
 

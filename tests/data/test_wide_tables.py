@@ -1,4 +1,4 @@
-"""Small tables with many columns are read by other statements than large ones, with the same result."""
+"""Small tables with many columns are read by different statements than large ones, with the same result."""
 
 from typing import Any
 
