@@ -6,6 +6,7 @@ commas, line by line, so that the other modules read it like any delimited text.
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,22 +14,27 @@ from pathlib import Path
 from cfo_kernel.data.csv_dialect import is_figure, worth
 from cfo_kernel.data.decisions import MAX_ROWS, Decision, DecisionKind
 from cfo_kernel.data.text_encoding import Text
+from cfo_kernel.data.vocabulary import PAGE_WORDS, plain
 
 _GAP = re.compile(r"\S {2,}(?=\S)")
 _MOST = 0.6  # of the lines have to be rows of columns; the others are titles and footers
 _FIGURES = 0.8
 _SHOWN = 3
+_MOST_TITLES, _FEWEST = 5, 3
+_AMOUNT = re.compile(r"\d[.,]\d\d(?![\d./])")
+_PAGE = re.compile(rf"(?<![^\W\d_])(?:{'|'.join(sorted(PAGE_WORDS))})\.?[ :#]{{0,4}}(?:no\.? ?|nr\.? ?)?\d+")
 
 
 @dataclass(frozen=True)
 class FixedWidths:
     """The first and last positions of the text in each column, or none if two spaces or more separate the cells.
 
-    `worth` says from 0 to 1 how meaningful the cells look.
+    `worth` says from 0 to 1 how meaningful the cells look. `repeated` are lines that stand on several pages.
     """
 
     spans: tuple[tuple[int, int], ...]
     worth: float = 0
+    repeated: frozenset[str] = frozenset()
 
     def cells(self, line: str) -> list[str] | None:
         """The cells of a line, or None if it has text between two columns."""
@@ -47,11 +53,42 @@ def find_widths(lines: Sequence[str]) -> FixedWidths | None:
     rows = [line for line in text if _GAP.search(line.strip())]
     if len(rows) < 2 or len(rows) < _MOST * len(text):
         return None
+    of_pages = Counter(_without_digits(line) for line in text if _is_of_page(line))
+    alike = Counter(_without_digits(row) for row in dict.fromkeys(rows) if not _AMOUNT.search(row))
+    found = (
+        _below_titles([row for row in rows if not _is_of_page(row)])
+        or _below_titles([row for row in rows if not _is_of_page(row) and alike[_without_digits(row)] < 2])
+        or _found(list(dict.fromkeys(rows)))
+    )
+    if found is None or not found.spans:
+        return found
+    between = Counter(_without_digits(line) for line in text if found.cells(line) is None and not _AMOUNT.search(line))
+    return replace(found, repeated=frozenset(line for line, count in (of_pages + between).items() if count > 1))
+
+
+def _without_digits(line: str) -> str:
+    """The line with a zero in the place of each digit, since the number of a page or a time may differ."""
+    return re.sub(r"\d+", "0", " ".join(line.split()))
+
+
+def _found(rows: Sequence[str]) -> FixedWidths | None:
     for widths in (_aligned(rows), FixedWidths(())):
         cells = [widths.cells(row) or [] for row in rows]
         if len(widths.spans) != 1 and len({len(row) for row in cells}) == 1 and _is_table(cells):
             return replace(widths, worth=worth(cells))
     return None
+
+
+def _below_titles(rows: Sequence[str]) -> FixedWidths | None:
+    """The columns below titles with gaps of their own, such as a company's name beside the name of the report."""
+    rows = list(dict.fromkeys(rows))
+    tried = (_found(rows[titles:]) for titles in range(min(_MOST_TITLES, len(rows) - _FEWEST) + 1))
+    return next((found for found in tried if found), None)
+
+
+def _is_of_page(line: str) -> bool:
+    """Whether the line says the number of a page, as the first or last line of each page does."""
+    return _PAGE.search(plain(line)) is not None
 
 
 def _aligned(rows: Sequence[str]) -> FixedWidths:
@@ -91,6 +128,7 @@ def as_delimited(text: Text, widths: FixedWidths, scratch: Path) -> Text:
     """The file with commas between its cells. A line that is not a row of these columns becomes a single cell."""
     path = scratch / "delimited.csv"
     odd, count = list[int](), 0
+    pages = list[int]()
     with text.path.open(encoding=text.encoding) as file, path.open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out, lineterminator="\n")
         for number, raw in enumerate(file, 1):
@@ -99,6 +137,13 @@ def as_delimited(text: Text, widths: FixedWidths, scratch: Path) -> Text:
                 out.write("\n")
                 continue
             cells = widths.cells(line)
+            is_of_page = _without_digits(line) in widths.repeated or (
+                _is_of_page(line) and (cells is None or not widths.spans)
+            )
+            if is_of_page:
+                pages.append(number)
+                out.write("\n")
+                continue
             if cells is None:
                 count += 1
                 odd += [number] if len(odd) < MAX_ROWS else []
@@ -106,7 +151,17 @@ def as_delimited(text: Text, widths: FixedWidths, scratch: Path) -> Text:
     said = Decision(
         kind=DecisionKind.FORMAT, text="The columns are aligned with spaces, and were read by their positions."
     )
-    return Text(path, "utf-8", [*text.decisions, said, *([_odd(odd, count)] if count else [])])
+    more = [*([_odd(odd, count)] if count else []), *([_pages(pages)] if pages else [])]
+    return Text(path, "utf-8", [*text.decisions, said, *more])
+
+
+def _pages(rows: list[int]) -> Decision:
+    count = len(rows)
+    lines = (
+        "1 line of a page's head or foot was" if count == 1 else f"{count:,} lines of the heads or feet of pages were"
+    )
+    where = tuple(rows[:MAX_ROWS])
+    return Decision(kind=DecisionKind.LAYOUT, text=f"{lines} left out.", rows=where, count=count)
 
 
 def _odd(rows: list[int], count: int) -> Decision:

@@ -96,6 +96,8 @@ class _RawTable:
         """Whether the row stands above a header and describes the file, although it has figures or dates."""
         if len(self.values) < 2 or all(self._is_value(i, column) for column in self.values):
             return False
+        if any(self._is_header(above) for above in range(i)):
+            return False  # a header below is repeated on another page
         return any(self._is_header(below) for below in range(i + 1, min(i + _ROWS_ABOVE, len(self._rows))))
 
     def _is_header(self, i: int) -> bool:

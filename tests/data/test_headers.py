@@ -81,6 +81,12 @@ def test_a_row_that_describes_the_file_names_no_columns(above: list[Any], names:
     assert (found.names, found.first_row) == (names, 2)
 
 
+def test_rows_above_a_header_that_is_repeated_are_data() -> None:
+    names = ["Date", "Text", "Debit", "Credit"]
+    rows: Rows = [names, ["2024-01-05", "a", 1.5, None], names, ["2024-01-06", "b", None, 2.5]]
+    assert header(rows).first_row == 1
+
+
 def test_columns_of_the_same_name_are_reported() -> None:
     found = header([["Account", "Amount", "Amount"], *ROWS])
     assert [(d.column, d.needs_check) for d in found.decisions] == [("Amount_2", True)]

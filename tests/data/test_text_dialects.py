@@ -1,13 +1,13 @@
 """Checks how cells are separated and quoted, and where aligned columns begin."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from tests.data.conftest import Ingested
+from tests.data.conftest import Ingest, Ingested
 
 Csv = Callable[..., Ingested]
 
@@ -113,3 +113,37 @@ def test_a_cell_too_many_at_the_end_does_not_make_money_text(ingest_csv: Csv) ->
 def test_rows_are_named_by_their_lines_behind_empty_ones(ingest_csv: Csv) -> None:
     table = ingest_csv('a,b\n\n1,2\n\n"x\ny",3\n4,5,6\n')
     assert any("(row 7)" in note for note in table.notes)
+
+
+JOURNAL = [
+    ("01/13/2024", "000101", "4000", "Sale Muller", "", "1,200.00"),
+    ("01/14/2024", "000102", "6100", "Office rent", "500.00", ""),
+    ("01/15/2024", "000103", "6200", "Fees, other", "80.25", ""),
+    ("01/20/2024", "000104", "4000", "Sale Klein", "", "900.00"),
+]
+RULE = "----------  -------  --------  ---------------  ---------  ---------"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        ["ACME GmbH                      Journal                     Page {page}"],
+        ["ACME S.A.      Diario          Página {page}", "Impresión: 01/02/2024      10:1{page}"],
+        ["Muster GmbH     Buchungsjournal     Seite: {page}", "", RULE],
+    ],
+)
+@pytest.mark.parametrize("has_names_again", [True, False])
+def test_a_journal_printed_in_pages(ingest: Ingest, head: list[str], *, has_names_again: bool) -> None:
+    def line(cells: Sequence[str]) -> str:
+        return "{:<12}{:<9}{:<10}{:<15}{:>11}{:>11}".format(*cells).rstrip()
+
+    names = line(("Date", "Doc", "Account", "Text", "Debit", "Credit"))
+    pages = [
+        [*(text.format(page=page) for text in head), *([names] if page == 1 or has_names_again else []), *rows]
+        for page, rows in enumerate((map(line, JOURNAL[:2]), map(line, JOURNAL[2:])), 1)
+    ]
+    [table] = ingest("journal.txt", "\n".join(text for page in pages for text in page).encode())
+    assert [row[3] for row in table.rows] == [cells[3] for cells in JOURNAL]
+    assert [table.types[name][:4] for name in ("Date", "Debit", "Credit")] == ["DATE", "DECI", "DECI"]
+    assert table.rows[0][5] == 1200
+    assert any("pages were left out" in note for note in table.notes)
