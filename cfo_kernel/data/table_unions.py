@@ -8,7 +8,7 @@ proposes it.
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
+from itertools import combinations, pairwise
 
 from cfo_kernel.data import file_names
 from cfo_kernel.data.decisions import Decision, DecisionKind
@@ -17,6 +17,7 @@ from cfo_kernel.data.tables import Column, Dataset, Kind, ProposedUnion, Table
 
 MOST_PARTS = 200
 _LISTED, _SHOWN = 10, 3
+_FEW_ADDED = 5  # at most one of so many columns may be new in later files
 _LIKENESS = 0.5  # the share of common columns from which a union is proposed
 _MOST_REPEATED = 0.5  # the share of a part's rows that may also occur in other parts
 
@@ -78,7 +79,7 @@ def find(parts: Sequence[Part], settings: Unions) -> Found:
             continue
         problem = _problem(name, members, parts, settings)
         if problem is None:
-            found.unions.append(Union(name, tuple(members)))
+            found.unions.append(Union(name, tuple(members), decisions=tuple(_differences(members))))
         elif problem:
             found.proposals.append(proposed(Union(name, tuple(members)), problem))
     return found
@@ -131,7 +132,8 @@ def _problem(name: str, members: Sequence[Part], parts: Sequence[Part], settings
     likeness = min(_likeness(a.table, b.table) for a, b in combinations(members[:_LISTED], 2))
     if likeness < _LIKENESS:
         return ""
-    if differences := list(_differences(members)):
+    differences = list(_differences(members))
+    if differences and sorted(d.column or "" for d in differences) != sorted(_added(members)):
         return " ".join(difference.text for difference in differences)
     if not name:
         return "their names contain only the period"
@@ -142,6 +144,16 @@ def _problem(name: str, members: Sequence[Part], parts: Sequence[Part], settings
     if key := _key_of_others(members, parts):
         return f"other tables refer to their key {key}"
     return None
+
+
+def _added(members: Sequence[Part]) -> list[str]:
+    """The columns that were added to the form: all later files have them. None if they are too many."""
+    names = [{column.name.lower(): column.name for column in part.table.columns} for part in members]
+    known = [names[0].keys() & some.keys() for some in names]
+    new = {key: name for some in names for key, name in some.items() if key not in names[0]}
+    later = [name for key, name in new.items() if all(key in b for a, b in pairwise(names) if key in a)]
+    is_kept = all(some == names[0].keys() for some in known)
+    return later if is_kept and len(later) <= max(1, len(names[0]) // _FEW_ADDED) else []
 
 
 def _likeness(one: Table, other: Table) -> float:

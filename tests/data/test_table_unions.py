@@ -67,6 +67,20 @@ async def test_one_file_for_each_year(workspace: Workspace) -> None:
     assert index.tables["sales"].files == ("sales_2023.csv", "sales_2024.csv")
 
 
+async def test_a_column_that_later_files_have_too(workspace: Workspace) -> None:
+    wider = "\n".join(f"{line},{'note' if line.startswith('order_id') else 'x'}" for line in Y2024.split())
+    workspace.write(sales_2023_csv=Y2023, sales_2024_csv=wider)
+    assert await workspace.tables() == {"sales": 5}
+    assert await workspace.rows("SELECT note, count(*) FROM sales GROUP BY 1 ORDER BY 2") == [(None, 2), ("x", 3)]
+    assert any("note: only sales_2024.csv" in note for note in await workspace.notes("sales"))
+
+
+async def test_a_column_that_later_files_lack_keeps_them_apart(workspace: Workspace) -> None:
+    wider = "\n".join(f"{line},{'note' if line.startswith('order_id') else 'x'}" for line in Y2023.split())
+    workspace.write(sales_2023_csv=wider, sales_2024_csv=Y2024)
+    assert await workspace.tables() == {"sales_2023": 2, "sales_2024": 3}
+
+
 async def test_workbooks_of_months_with_the_period_from_their_names(workspace: Workspace) -> None:
     for month, amount in (("Feb 2024", 2.5), ("Jan 2024", 1)):
         book = Workbook()
