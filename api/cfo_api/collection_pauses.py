@@ -13,6 +13,9 @@ from collections.abc import Callable, Generator
 
 _INTERVAL = 60.0
 _GROWTH = 1.2
+_MOST_GROWTH = 3.0
+_THRESHOLDS = (700, 10, 2)
+"""As Python's own, but with a full collection after every third of the second generation instead of every eleventh."""
 
 
 class CollectionPauses:
@@ -25,6 +28,8 @@ class CollectionPauses:
     @contextlib.contextmanager
     def kept_short(self) -> Generator[None]:
         """Keeps pauses short during the block, which runs in an event loop."""
+        before = gc.get_threshold()
+        gc.set_threshold(*_THRESHOLDS)
         gc.freeze()
         self._at_last_visit = gc.get_freeze_count()
         gc.callbacks.append(self._set_aside)
@@ -35,6 +40,7 @@ class CollectionPauses:
             visiting.cancel()
             gc.callbacks.remove(self._set_aside)
             gc.unfreeze()
+            gc.set_threshold(*before)
 
     def visit(self) -> None:
         """Collects cycles among all objects if there are many more of them and no client is waiting."""

@@ -11,6 +11,19 @@ class Node:
         self.itself = self
 
 
+async def test_cycles_are_found_among_very_many_old_objects_even_if_clients_wait() -> None:
+    pauses = CollectionPauses(lambda: False)
+    thresholds = gc.get_threshold()
+    with pauses.kept_short():
+        nodes = [Node() for _ in range(3 * gc.get_freeze_count())]
+        kept = weakref.ref(nodes[0])
+        gc.collect()
+        del nodes
+        pauses.visit()
+        assert not kept()
+    assert gc.get_threshold() == thresholds
+
+
 async def test_old_objects_are_set_aside_until_no_client_waits() -> None:
     is_idle = False
     pauses = CollectionPauses(lambda: is_idle)
