@@ -43,8 +43,8 @@ class CollectionPauses:
             gc.set_threshold(*before)
 
     def visit(self) -> None:
-        """Collects cycles among all objects if there are many more of them and no client is waiting."""
-        if self._is_idle() and gc.get_freeze_count() > _GROWTH * self._at_last_visit:
+        """Collects cycles among all objects if there are many more of them than at the last visit."""
+        if gc.get_freeze_count() > (_GROWTH if self._is_idle() else _MOST_GROWTH) * self._at_last_visit:
             gc.unfreeze()
             gc.collect()
             self._at_last_visit = gc.get_freeze_count()
