@@ -1,4 +1,4 @@
-"""Finds dates in a table that are probably none: 9999-12-31 for an open end, 1900-01-01, or years of the Buddhist era.
+"""Finds dates that are probably not meant literally: 9999-12-31 for an open end, 1900-01-01, Buddhist years.
 
 Runs in the ingest worker, on the table `staging`, after its columns were profiled.
 """
@@ -36,9 +36,9 @@ def _unusual(connection: duckdb.DuckDBPyConnection, column: Column) -> Iterator[
         return
     cells = "1 cell has the date" if count == 1 else f"{count:,} cells have dates such as"
     if is_buddhist:
-        means = "which may be years of the Buddhist era, 543 ahead. They were read as they are written"
+        means = "which may be years of the Buddhist era, 543 years ahead. They were read as written"
     elif different == 1 and example in _OPEN:
-        means = "which probably stands for no date. It was read as it is written, and counts in minimum and maximum"
+        means = "which probably means that there is no date. It was read as written, and counts in minimum and maximum"
     else:
         means = "far from today, read as written"
     yield Decision(

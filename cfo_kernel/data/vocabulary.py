@@ -105,7 +105,7 @@ BLOCK_NAMES = frozenset(
         " spolka klient dostawca 部門 部署 事業部 原価センタ 支店 会社 勘定科目 取引先"
     )
 )
-"""What the blocks of a report are: the names that stand before their headings."""
+"""What the blocks of a report are: the names that precede their headings."""
 PAGE_WORDS = listed("page pagina página seite blatt sida strona folio sheet ページ 頁 p pg pag")
 """Words that say the number of a page."""
 SIDES = (

@@ -1,4 +1,4 @@
-"""Values that look like dates but are probably not are named in a decision."""
+"""Dates that are probably not meant literally are named in a decision."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from tests.data.conftest import Ingest
 @pytest.mark.parametrize(
     ("dates", "said", "needs_check"),
     [
-        (["2024-01-05", "9999-12-31"], "1 cell has the date 9999-12-31, which probably stands for no date", False),
+        (["2024-01-05", "9999-12-31"], "1 cell has the date 9999-12-31, which probably means that there is no", False),
         (
             ["2567-01-05", "2567-02-05"],
             "2 cells have dates such as 2567-01-05, which may be years of the",
