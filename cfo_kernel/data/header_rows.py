@@ -17,6 +17,7 @@ _SEARCHED_ROWS = 40  # data that begin further down are not found
 _MOST_CELLS = 40_000  # how many cells are examined, so that a very wide table costs no more than a long one
 _MIN_FILLED = 0.6  # share of the widest row below: titles fill one or two cells, headers may leave some empty
 _MOST_ROWS = 8
+_PAIR = 2  # cells
 _ROWS_ABOVE = 6  # this many rows that describe the file may precede a header
 
 
@@ -88,7 +89,7 @@ class _RawTable:
         """The first row with a value of its column's kind."""
         for i in range(min(len(self._rows), _SEARCHED_ROWS)):
             has_value = any(self._is_value(i, column) for column in self.values)
-            if has_value and not self._is_of_periods(i) and not self._describes(i):
+            if has_value and not self._is_of_periods(i) and not self._describes(i) and not self._is_pair(i):
                 return i
         return None
 
@@ -100,6 +101,13 @@ class _RawTable:
             return False  # a header below is repeated on another page
         return any(self._is_header(below) for below in range(i + 1, min(i + _ROWS_ABOVE, len(self._rows))))
 
+    def _is_pair(self, i: int) -> bool:
+        """Whether the row is a name and its value, such as `Currency:` and EUR, above a wider header."""
+        if self._filled[i] != _PAIR or not self._text(i, 0).endswith(":"):
+            return False
+        below = range(i + 1, min(i + _ROWS_ABOVE, len(self._rows)))
+        return any(self._filled[row] > _PAIR and self._is_header(row) for row in below)
+
     def _is_header(self, i: int) -> bool:
         """Whether the row has words above all columns of values, no two of them the same."""
         cells = [self._text(i, column) for column in self.values]
@@ -107,7 +115,7 @@ class _RawTable:
 
     def last_of_header(self, first: int) -> int | None:
         """The last row above the data that names columns."""
-        headed = [i for i in range(first) if self.headed(i) and not self._is_section(i, first)]
+        headed = [i for i in range(first) if self.headed(i) and not self._is_section(i, first) and not self._is_pair(i)]
         while len(headed) > 1 and self._is_complete(headed[-2]) and not self._continues(*headed[-2:]):
             headed.pop(-2 if self._is_of_values(headed[-2]) else -1)
         return headed[-1] if headed else None

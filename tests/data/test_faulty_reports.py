@@ -53,6 +53,7 @@ def test_each_fault_alone(kind: str, fault: str) -> None:
 @pytest.mark.parametrize(
     ("seed", "faults"),
     [
+        (2202, {"headers": "metadata"}),
         (3277, {"dates": "serials", "cells": "open"}),
         (3256, {"dates": "%d %B %Y", "cells": "TBD", "shifts": "fewer"}),
         (2428, {"numbers": "with a code", "shifts": "more", "text": "spaces", "dialect": "single quotes"}),
