@@ -4,6 +4,7 @@ The grammar of figures already excludes leading zeros. The evidence for other co
 
 - the header says so (account, period, project), and the cells have a point, a dash or groups, but no sign or currency;
 - decimals of mixed length with trailing zeros, such as 2024.1 and 2024.10, which neither a program nor a format writes;
+- letters in front of a whole number, as in R1 or TOP10: they are a currency only in a column that is named as money;
 - telephone numbers, postal codes and other digits that nobody adds up;
 - numbers of many digits that a spreadsheet has abbreviated, such as 4.53E+15, among other codes.
 """
@@ -20,6 +21,7 @@ from cfo_kernel.data.vocabulary import DIGIT_NAMES, listed, plain
 _DOTTED = r"\d+\.\d+"
 _GROUPED = rf"\+?\d{{1,3}}([.,' {number_grammar.SPACES[2:]}]\d{{3}})+|\d+"
 _DASHED = r"\d{1,2}[-./]\d{1,2}[-./]\d{2}"
+_LETTERED = r"[a-z]{1,3}\d+"
 _MOST_LENGTHS = 2
 _SEGMENTS = listed(
     "segment segments centre center cost project projekt department abteilung wbs unit branch class category item"
@@ -36,9 +38,11 @@ def says_code(name: str) -> bool:
 def keeps_text(column: TextColumn) -> list[Decision] | None:
     """Decisions on a column of codes, or None if nothing shows that it is one."""
     cells = column.sample
+    parts = column_names.words(column.name)
+    if not column_names.says_money(parts) and column.matches(_LETTERED):
+        return []
     if not all(cell[:1].isdigit() or cell[:1] == "+" for cell in cells):
         return None
-    parts = column_names.words(column.name)
     if {*map(plain, parts)} & DIGIT_NAMES or any(word in column.name for word in ("電話", "郵便番号")):
         return [] if column.matches(r"[+0-9][-0-9 ().,/]*") else None
     if _is_abbreviated(column) and column.matches(rf"{number_grammar.SCIENTIFIC}|{number_grammar.WHOLE}"):

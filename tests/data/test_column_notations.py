@@ -161,6 +161,7 @@ READ: dict[str, tuple[str, list[str | None], list[Any]]] = {
     "weights with a price": ("v", ["$5 kg", "$3 kg"], ["$5 kg", "$3 kg"]),
     "scales in several currencies": ("v", ["$1.2m", "€3k"], ["$1.2m", "€3k"]),
     "twice negative": ("v", ["-(1.00)", "3.00", "(2.50)"], [D(-1), D(3), D("-2.5")]),
+    "a currency without a space": ("Amount", ["EUR500", "EUR1200"], [D(500), D(1200)]),
     "Japanese losses": ("v", ["△1,234", "5円"], [D(-1234), D(5)]),
 }
 

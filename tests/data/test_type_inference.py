@@ -36,6 +36,7 @@ COLUMNS: dict[str, tuple[list[str], str, list[Any]]] = {
     "infinity": (["inf", "2.5"], "DOUBLE", [float("inf"), 2.5]),
     "leading zeros": (["00123", "00124"], "VARCHAR", TEXT),
     "codes like floats": (["12E4", "13E5"], "VARCHAR", TEXT),
+    "codes like currencies": (["R1", "R2", "R12"], "VARCHAR", TEXT),
     "numbers and a word": (["1", "2", "two"], "VARCHAR", TEXT),
     "american amounts": (["(1,234.56)", "$5", "-$6.5", "7-", "1,000"], "DECIMAL(18,2)", [D("-1234.56"), D(5), D("-6.5"), D(-7), D(1000)]),
     "european amounts": (["1.234,56", "-2,5", "€ 3", "1.000.000"], "DECIMAL(18,2)", [D("1234.56"), D("-2.5"), D(3), D(1000000)]),
