@@ -2,7 +2,8 @@
 
 A word for totals is not enough: `Total expenditure per person` is a figure like others, and so is the total of a column
 of percentages. Such a row is in doubt if its figures nearly add up, or if its label says nothing else and they are at
-least as large as those of the rows above or below it, up to the next total.
+least as large as those of the rows above or below it, up to the next total. Figures of both signs may add up to any
+size.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -53,8 +54,10 @@ def _nearly_adds_up(grid: Grid, at: int, run: Sequence[int]) -> bool:
 
 
 def _is_large(grid: Grid, at: int, run: Sequence[int]) -> bool:
-    """Whether at least half of the figures are as large as those of the other rows."""
-    large = sum(abs(figure) >= max(map(abs, parts)) for figure, parts in _pairs(grid, at, run))
+    """Whether at least half of the figures are as large as those of the other rows, or those have both signs."""
+    large = sum(
+        abs(figure) >= max(map(abs, parts)) or min(parts) < 0 < max(parts) for figure, parts in _pairs(grid, at, run)
+    )
     return 2 * large >= _count(grid, at)
 
 

@@ -37,6 +37,7 @@ def test_a_few_reports_with_faults_of_every_class(seed: int, faults: dict[str, s
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(7200)
 @settings(max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 1 << 32), FAULTS_OF_A_REPORT)
 def test_many_reports_with_faults_of_every_class(seed: int, faults: dict[str, str]) -> None:
@@ -58,6 +59,7 @@ def test_each_fault_alone(kind: str, fault: str) -> None:
         (3256, {"dates": "%d %B %Y", "cells": "TBD", "shifts": "fewer"}),
         (2428, {"numbers": "with a code", "shifts": "more", "text": "spaces", "dialect": "single quotes"}),
         (1430, {"totals": "subtotals", "shifts": "fewer"}),
+        (8027, {"totals": "German", "shifts": "fewer"}),
     ],
 )
 def test_faults_that_hid_one_another(seed: int, faults: dict[str, str]) -> None:
