@@ -20,6 +20,7 @@ import pytest
 
 from cfo_kernel import Settings, Workbench, Workspace, connect
 from cfo_kernel.data.workspace_data import WorkspaceData
+from tests.ingested import copy_ingested
 from tests.models.scripted_server import ScriptedServer
 from tests.models.scripted_server import serve as serve
 from tests.postgres import postgres as postgres
@@ -132,7 +133,7 @@ def _stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def company_root(_ingested_company: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A root with the sample company. Its files are links, so that they count as already ingested."""
     root = tmp_path_factory.mktemp("root")
-    shutil.copytree(_ingested_company, root / COMPANY.name, copy_function=os.link)
+    copy_ingested(_ingested_company, root / COMPANY.name)
     return root
 
 
@@ -140,7 +141,7 @@ def company_root(_ingested_company: Path, tmp_path_factory: pytest.TempPathFacto
 def root(_sample: Path, _stores: Path, tmp_path: Path) -> Path:
     """A root with the workspace `tiny`. Its files are links, so that they count as already ingested."""
     shutil.copytree(_stores, tmp_path / "root" / ".cfo")
-    shutil.copytree(_sample, tmp_path / "root" / "tiny", copy_function=os.link)
+    copy_ingested(_sample, tmp_path / "root" / "tiny")
     return tmp_path / "root"
 
 

@@ -66,7 +66,7 @@ class AnswerStream(AsyncStream[object]):
         except StopAsyncIteration:
             if "event-stream" not in media_type:
                 raise NotACompletion(self.response, "") from None
-            if beginning.startswith(_FIELDS):
+            if beginning.startswith(_FIELDS) and not self._done:
                 cut_off = httpx2.RemoteProtocolError("The first event is incomplete.")
                 raise APIConnectionError(request=self.response.request) from cut_off
         except BaseException:

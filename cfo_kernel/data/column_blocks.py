@@ -55,9 +55,10 @@ def figures(
 
 
 def stacked(columns: Sequence[str], table: str = "staging") -> str:
-    """SQL for the cells `v` of these columns of one type, with the position `i` of the column and the row id `r`."""
+    """SQL for the cells `v` of these columns of one type, with the positions `i` of the column and `r` of the row."""
     cells = ", ".join(map(quoted, columns))
-    return f"(SELECT rowid AS r, unnest(range({len(columns)})) AS i, unnest([{cells}]) AS v FROM {table})"  # noqa: S608
+    places = f"row_number() OVER () AS r, unnest(range({len(columns)})) AS i"
+    return f"(SELECT {places}, unnest([{cells}]) AS v FROM {table})"  # noqa: S608
 
 
 def by_type(described: Sequence[tuple[str, str]]) -> dict[str, list[str]]:

@@ -1,6 +1,5 @@
 """Chromium with a real Voila and API. A page that logs an error, or contacts another host, fails its test."""
 
-import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
@@ -16,6 +15,7 @@ from tests.browser.lab import Lab
 from tests.browser.screen_model import ScreenModel
 from tests.browser.stack import Stack, chromium
 from tests.conftest import KEY
+from tests.ingested import copy_ingested
 
 _TIMEOUT = 30_000  # milliseconds for what a page shows, on a busy machine
 _AXE = Path(__file__).parents[2] / "widgets" / "js" / "node_modules" / "axe-core" / "axe.min.js"
@@ -31,7 +31,7 @@ expect.set_options(timeout=_TIMEOUT)
 def _tiny(sample: Path, folder: Path) -> Iterator[tuple[Path, dict[str, str]]]:
     """A root with the company `tiny`, and the settings for the screens' scripted model."""
     root = folder / "root"
-    shutil.copytree(sample, root / "tiny", copy_function=os.link)
+    copy_ingested(sample, root / "tiny")
     with ScreenModel() as model:
         yield root, {"CFO_MODEL": "openai:screens", "CFO_BASE_URL": model.base_url, "CFO_OPENAI_API_KEY": KEY}
 

@@ -77,7 +77,7 @@ def test_title_rows_and_types(book: Book) -> None:
     ]
     assert table.notes == (
         "Rows above the header were skipped: Adventure Works; as of 2024-01-31.",
-        "mixed: 1 of 2 cells are stored as numbers, the rest as text.",
+        "mixed: 1 of 2 cells are stored as numbers, the rest as text. The numbers are in row 5.",
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cfo_kernel import Workbench
-from cfo_kernel.data.ingest_cache import IngestCache
+from cfo_kernel.data.file_reader import FileReader
 from cfo_kernel.events import Progress
 from cfo_kernel.run_progress import RunProgress
 from tests.models.scripted_server import ToolCall
@@ -41,14 +41,14 @@ async def test_a_run_that_waits_for_files_says_which_one_is_read(
     for name in ("late\x1b.csv", "later.csv"):
         (data / name).write_text("region,amount\nNorth,1\n")
     may_read = {"late\x1b.csv": asyncio.Event(), "later.csv": asyncio.Event()}
-    ask = IngestCache._ask_worker
+    ask = FileReader.ask
 
-    async def ask_slowly(self: IngestCache, op: str, name: str, *more: Any, **arguments: Any) -> Any:
+    async def ask_slowly(self: FileReader, op: str, name: str, *more: Any, **arguments: Any) -> Any:
         if name in may_read:
             await may_read[name].wait()
         return await ask(self, op, name, *more, **arguments)
 
-    monkeypatch.setattr(IngestCache, "_ask_worker", ask_slowly)
+    monkeypatch.setattr(FileReader, "ask", ask_slowly)
     thread = await (await make_workbench(serve(ANSWER)).workspace("tiny")).thread()
     run = await thread.send("Totals")
     seen: list[Progress] = []
@@ -63,7 +63,7 @@ async def test_a_run_that_waits_for_files_says_which_one_is_read(
                 for name in [*may_read][: len(seen)]:
                     may_read[name].set()
     assert [event.label for event in seen] == ["Reading late\ufffd.csv", "Reading later.csv", "The files are read"]
-    assert [(event.done, event.total) for event in seen] == [(0, 3), (1, 3), (3, 3)]
+    assert [(event.done, event.total) for event in seen] == [(1, 3), (2, 3), (3, 3)]
     assert list(dict.fromkeys(activities)) == [
         "Thinking …", "Reading late\ufffd.csv …", "Reading later.csv …",
     ]  # fmt: skip

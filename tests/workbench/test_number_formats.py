@@ -97,7 +97,7 @@ def test_every_front_end_shows_the_same(results: dict[str, Any]) -> None:
     assert ">-10.0%<" in table_html(plan)
     assert ">40210<" in table_html(plan)
     assert roles(results["sql"]) == {
-        "month": None, "variance_percent": "percent", "percent": "number", "most": "percent", "growth_pct": "number",
+        "month": None, "variance_percent": "percent", "percent": "number", "most": "percent", "growth_pct": "points",
     }  # fmt: skip
     assert roles(results["head"])["discount"] == "percent"
 

@@ -4,8 +4,6 @@ All cases share one workbench and one server, so that a case takes a twentieth o
 """
 
 import json
-import os
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ from tests.agent.servers.case import QUERY, RESULT, SQL, Case, Fails, Works
 from tests.agent.servers.history import assert_history_is_whole
 from tests.agent.servers.wire import RawServer, Turn, call, calls, chunk, one_call
 from tests.conftest import KEY
+from tests.ingested import copy_ingested
 from tests.replies import events_of, shown_message
 
 CASES: dict[str, Case] = {
@@ -49,7 +48,7 @@ async def workspace(
     server: RawServer, _sample: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Workspace]:
     root = tmp_path_factory.mktemp("servers")
-    shutil.copytree(_sample, root / "tiny", copy_function=os.link)
+    copy_ingested(_sample, root / "tiny")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("openai._base_client.INITIAL_RETRY_DELAY", 0.001)
         settings = Settings(
