@@ -1,6 +1,8 @@
 """Cancels tasks reliably, and waits for work that cannot be cancelled."""
 
 import asyncio
+import contextvars
+import functools
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
@@ -31,9 +33,14 @@ async def finish_in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwar
     """Runs the work in a thread, and returns its result when it has ended.
 
     A thread cannot be cancelled. If the caller is cancelled, this still waits for the work, so that the caller can
-    remove the files that the work uses, and then raises `CancelledError`.
+    remove the files that the work uses, and then raises `CancelledError`. An interpreter that is exiting starts no
+    threads: there, the work is done at once.
     """
-    task = asyncio.ensure_future(asyncio.to_thread(work, *args, **kwargs))
+    call = functools.partial(contextvars.copy_context().run, work, *args, **kwargs)
+    try:
+        task = asyncio.get_running_loop().run_in_executor(None, call)
+    except RuntimeError:  # raised for a thread that cannot be started, not by the work
+        return call()
     is_cancelled = False
     while not task.done():
         try:
