@@ -1,6 +1,7 @@
 """A laptop sleeps and wakes up: the page recovers, and no reply has been continued in the meantime."""
 
 import os
+import re
 import signal
 
 import pytest
@@ -25,6 +26,11 @@ from tests.browser.test_recovery import AWAY
 pytestmark = pytest.mark.slow
 
 
+async def _expect_counting(page: Page) -> None:
+    """Waits until the countdown has begun: on a busy machine, that is later than when it is shown."""
+    await expect(review(page)).to_contain_text(re.compile(r"Continue[1-4] s"))
+
+
 async def _expect_waiting(page: Page, stack: Stack) -> None:
     """Checks that the countdown has stopped for good and only the person can continue."""
     await expect(review(page)).to_contain_text("The countdown stopped because this page was asleep.")
@@ -41,7 +47,7 @@ async def _expect_waiting(page: Page, stack: Stack) -> None:
 async def test_a_countdown_does_not_end_while_the_laptop_sleeps(stack: Stack, visit: Visit) -> None:
     page = await ready(await visit(stack.page, has_clock=True))
     await send(page, "table please")
-    await expect(review(page)).to_contain_text("Continues automatically")
+    await _expect_counting(page)
     await page.clock.fast_forward(60_000)  # fires all timers once, as after a laptop wakes up
     await screenshot(page, "slept")
     await _expect_waiting(page, stack)
@@ -50,7 +56,7 @@ async def test_a_countdown_does_not_end_while_the_laptop_sleeps(stack: Stack, vi
 async def test_a_countdown_does_not_end_while_the_page_is_frozen(stack: Stack, visit: Visit) -> None:
     page = await ready(await visit(stack.page, has_clock=True))
     await send(page, "table please")
-    await expect(review(page)).to_contain_text("Continues automatically")
+    await _expect_counting(page)
     # The DevTools cannot freeze a visible page, and a headless browser has no other: this is the event of a freeze.
     await page.evaluate("document.dispatchEvent(new Event('freeze'))")
     await _expect_waiting(page, stack)

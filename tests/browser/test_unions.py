@@ -21,8 +21,8 @@ def write_files(data: Path) -> None:
         path.unlink()
     for month, amount in (("Jan", 3.5), ("Feb", 4)):
         (data / f"GL {month}.csv").write_text(f"account,amount\n00400,{amount}\n00500,2\n")
-    (data / "sales_2023.csv").write_text("region,amount\nNorth,10\n")
-    (data / "sales_2024.csv").write_text("region,amount,discount\nNorth,12,0.5\n")
+    (data / "sales_2023.csv").write_text("region,amount,discount\nNorth,10,0.5\n")
+    (data / "sales_2024.csv").write_text("region,amount\nNorth,12\n")
     (data / "board pack.pdf").write_bytes(b"%PDF-1.7\n" + bytes(250_000))
     (data / "receipt.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(2000))
 
