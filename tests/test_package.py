@@ -45,6 +45,11 @@ def test_importing_costs_next_to_nothing() -> None:
     assert not modules_after("import cfo_kernel") & set(HEAVY)
 
 
+def test_the_engine_itself_needs_neither_duckdb_nor_pandas() -> None:
+    """Only its workers do: files, SQL and programs are read in their processes."""
+    assert not modules_after("import cfo_kernel.workbench.engine") & {"duckdb", "pandas", "pyarrow"}
+
+
 def test_looking_around_loads_no_model_and_no_data_library() -> None:
     loaded = modules_after("from cfo_kernel import connect")
     assert not loaded & set(HEAVY)

@@ -22,7 +22,7 @@ from cfo_kernel.data.file_workers import AT_ONCE
 from cfo_kernel.data.manifests import Manifest
 from cfo_kernel.data.tables import Dataset, Table, Tables
 from cfo_kernel.data.union_cache import UnionCache
-from cfo_kernel.data.union_writer import Source
+from cfo_kernel.data.union_source import Source
 from cfo_kernel.errors import StorageFailed
 from cfo_kernel.executors.worker_process import Worker
 

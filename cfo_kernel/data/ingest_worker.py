@@ -34,6 +34,7 @@ from cfo_kernel.data import (
     workbook_reader,
     workbook_writer,
 )
+from cfo_kernel.data.union_source import Source
 from cfo_kernel.errors import (
     CfoError,
     FileTooLarge,
@@ -76,7 +77,7 @@ def unite(parts: list[str], sources: list[dict[str, Any]], folder: str) -> dict[
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".ingest-") as scratch, _file_errors("The files"):
-        known = [union_writer.Source.model_validate(source) for source in sources]
+        known = [Source.model_validate(source) for source in sources]
         with staging.connect(Path(scratch)) as connection:
             decisions = union_writer.unite(connection, [Path(part) for part in parts], known)
             return {"tables": [table_files.store(connection, target / "0.parquet", None, decisions)], "notes": []}

@@ -28,7 +28,7 @@ from cfo_kernel.executors.python_executor import (
     PythonTable,
     WrittenFile,
 )
-from cfo_kernel.executors.sql_worker_errors import UNREADABLE_RESULT
+from cfo_kernel.executors.sql_advice import UNREADABLE_RESULT
 from cfo_kernel.replies import Query, ResultTable
 
 _STORED_SIZE = 2  # times what a program may write, because its table may be packed less tightly here

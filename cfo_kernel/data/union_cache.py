@@ -18,7 +18,7 @@ from cfo_kernel.data.file_series import series_name
 from cfo_kernel.data.manifests import Manifest
 from cfo_kernel.data.table_unions import Part, Union, Unions
 from cfo_kernel.data.tables import Dataset, Kind, ProposedUnion, Table
-from cfo_kernel.data.union_writer import Source
+from cfo_kernel.data.union_source import Source
 from cfo_kernel.errors import CfoError, FileProblem
 
 _MAX_DECISIONS, _MAX_NOTES = 1000, 100

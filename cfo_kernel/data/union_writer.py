@@ -5,34 +5,18 @@ total rows were removed.
 """
 
 from collections.abc import Sequence
-from datetime import date
 from pathlib import Path
 
 import duckdb
 
 from cfo_kernel.data import staging_formats
 from cfo_kernel.data.decisions import Decision, DecisionKind
+from cfo_kernel.data.union_source import Source
 from cfo_kernel.executors import stored_formats
 from cfo_kernel.executors.sql_names import unique_names
 from cfo_kernel.sql_text import quoted, text_literal
-from cfo_kernel.values import Value
 
 _FILE, _PERIOD = "source_file", "source_period"
-
-
-class Source(Value):
-    """Where the rows of a part are from.
-
-    `start` is the first day of the period in the file's name. It becomes a column if no part `has_date` columns of its
-    own, because a second date would only raise the question which one is meant. `columns` are the part's columns, and
-    `empty` are those without a value.
-    """
-
-    file: str
-    start: date | None = None
-    has_date: bool = False
-    columns: tuple[str, ...]
-    empty: tuple[str, ...] = ()
 
 
 def unite(connection: duckdb.DuckDBPyConnection, parts: Sequence[Path], sources: Sequence[Source]) -> list[Decision]:

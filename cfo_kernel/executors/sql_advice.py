@@ -2,6 +2,7 @@
 
 import re
 
+UNREADABLE_RESULT = "result_df could not be read back. Make it a plain DataFrame and run it again."
 _PARTS = r"(?:year|quarter|month|week|day|hour|minute|second|dow|doy)s?"
 _PART_FUNCTION = re.compile(r"\b(date_?(?:trunc|part|diff|sub|add))\s*\(", re.IGNORECASE)
 _MISSING_PART = re.compile(rf'Referenced column "{_PARTS}" not found', re.IGNORECASE)

@@ -24,9 +24,10 @@ from cfo_kernel.executors.column_statistics import ColumnStatistics
 from cfo_kernel.executors.duckdb_config import duckdb_config
 from cfo_kernel.executors.exact_quantiles import with_exact_quantiles
 from cfo_kernel.executors.nested_types import MAX_DEPTH, nesting_depth
+from cfo_kernel.executors.sql_advice import UNREADABLE_RESULT
 from cfo_kernel.executors.sql_fractions import fraction_columns
 from cfo_kernel.executors.sql_names import bounded_names, fold_case, unique_names
-from cfo_kernel.executors.sql_worker_errors import UNREADABLE_RESULT, translate_errors, with_columns
+from cfo_kernel.executors.sql_worker_errors import translate_errors, with_columns
 from cfo_kernel.executors.sql_worker_results import (
     count_and_sample,
     exact_column,

@@ -9,7 +9,6 @@ import duckdb
 from cfo_kernel import errors
 from cfo_kernel.executors import sql_advice, sql_policy
 
-UNREADABLE_RESULT = "result_df could not be read back. Make it a plain DataFrame and run it again."
 _NO_SPACE = ("No space left", "File too large", "Disk quota exceeded")
 _NO_MEMORY = ("bad_alloc", "bad allocation", "malloc of size")
 _FEW_COLUMNS = 30

@@ -1,0 +1,20 @@
+"""The origin of the rows of a part of a union, as the engine tells it to the ingest worker."""
+
+from datetime import date
+
+from cfo_kernel.values import Value
+
+
+class Source(Value):
+    """Where the rows of a part are from.
+
+    `start` is the first day of the period in the file's name. It becomes a column if no part `has_date` columns of its
+    own, because a second date would only raise the question which one is meant. `columns` are the part's columns, and
+    `empty` are those without a value.
+    """
+
+    file: str
+    start: date | None = None
+    has_date: bool = False
+    columns: tuple[str, ...]
+    empty: tuple[str, ...] = ()
