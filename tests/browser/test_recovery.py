@@ -253,6 +253,8 @@ async def test_only_a_second_failed_look_is_reported(stack: Stack, visit: Visit)
 
 async def test_an_upload_that_failed_with_the_server_is_sent_again(stack: Stack, visit: Visit) -> None:
     page = await ready(await visit(stack.page, errors=AWAY))
+    # A file that is added before the list of files is known waits for it.
+    await expect(page.get_by_text("Reading files…")).to_be_hidden()
     file: FilePayload = {"name": "late.csv", "mimeType": "text/csv", "buffer": b"a,b\n1,2\n"}
     stack.api.kill()
     await page.locator("input[type=file]").set_input_files(file)
