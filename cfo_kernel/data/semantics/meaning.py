@@ -1,0 +1,226 @@
+"""What tables and columns mean: the result of inference and of the corrections that people make.
+
+Values only. `cfo_kernel.data.semantics` infers them with evidence, the glossary overrules them column by column, and
+plans, notes, the page and models read them.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Literal, NamedTuple
+
+from pydantic import Field
+
+from cfo_kernel.values import Value
+
+
+class TableKind(StrEnum):
+    """What a row of a table is."""
+
+    FACT = "fact"
+    """Something that happened, such as an invoice or a posting."""
+    SNAPSHOT = "snapshot"
+    """The state of something at a date, such as the stock of an item at a month end."""
+    DIMENSION = "dimension"
+    """A thing that other tables refer to, such as a customer."""
+    MAPPING = "mapping"
+    """What applies to something, often for a time: rates, prices, ranges of accounts, calendars."""
+    STATEMENT = "statement"
+    """A line of a report, with its totals and with periods side by side."""
+
+
+class RoleFacts(NamedTuple):
+    """What is true of every column with a role.
+
+    `adds_over_rows` and `adds_over_time` say whether a sum over rows of one date, and over several dates, means
+    something.
+    """
+
+    label: str
+    is_measure: bool = False
+    adds_over_rows: bool = False
+    adds_over_time: bool = False
+
+
+class Role(StrEnum):
+    """What a column is to its table."""
+
+    KEY = "key"
+    REFERENCE = "reference"
+    NAME = "name"
+    ATTRIBUTE = "attribute"
+    CODE = "code"
+    DATE = "date"
+    CURRENCY = "currency"
+    UNIT = "unit"
+    FLOW = "flow"
+    STOCK = "stock"
+    AMOUNT = "amount"
+    COUNT = "count"
+    RATE = "rate"
+    PRICE = "price"
+    PERCENT = "percent"
+
+    @property
+    def facts(self) -> RoleFacts:
+        return ROLES[self]
+
+
+ROLES: Mapping[Role, RoleFacts] = MappingProxyType(
+    {
+        Role.KEY: RoleFacts("identifies a row, alone or with other columns"),
+        Role.REFERENCE: RoleFacts("refers to a row of another table, or to the parent in its own"),
+        Role.NAME: RoleFacts("is what people call the row"),
+        Role.ATTRIBUTE: RoleFacts("describes the row"),
+        Role.CODE: RoleFacts("is a code or a line number"),
+        Role.DATE: RoleFacts("is a date or a period"),
+        Role.CURRENCY: RoleFacts("is the currency of the row's amounts"),
+        Role.UNIT: RoleFacts("is the unit of the row's amounts"),
+        Role.FLOW: RoleFacts("is what happened in a period", True, adds_over_rows=True, adds_over_time=True),
+        Role.STOCK: RoleFacts("is a balance at a date", True, adds_over_rows=True),
+        Role.AMOUNT: RoleFacts("is an amount that has no date", True, adds_over_rows=True, adds_over_time=True),
+        Role.COUNT: RoleFacts("counts things that happened", True, adds_over_rows=True, adds_over_time=True),
+        Role.RATE: RoleFacts("is a rate", True),
+        Role.PRICE: RoleFacts("is a price of one unit", True),
+        Role.PERCENT: RoleFacts("is a share or a percentage", True),
+    }
+)
+
+
+class DateKind(StrEnum):
+    """What happened at a date."""
+
+    EVENT = "event"
+    DOCUMENT = "document"
+    ORDER = "order"
+    DUE = "due"
+    SETTLEMENT = "settlement"
+    VALUE = "value"
+    START = "start"
+    END = "end"
+    PLANNED = "planned"
+    VALID_FROM = "valid_from"
+    VALID_TO = "valid_to"
+    SNAPSHOT = "snapshot"
+    PERIOD = "period"
+
+
+class ColumnMeaning(Value):
+    """What a column means, with the evidence in sentences and a confidence from 0 to 1.
+
+    - `source`: a person (the glossary) or inference.
+    - `refers_to`: the `table.column` that a reference names.
+    - `unit`: the unit or currency of all rows; `unit_column`: the column that has it for each row.
+    - `scale`: what one unit stands for, such as 1000 in a report in thousands. Values are never multiplied by it.
+    - `once_for`: the columns that identify what the value belongs to, if it stands only in the first of several rows or
+      is repeated on each, such as the total of an order on its lines.
+    - `total_of`: the columns that this one adds up.
+    - `period`: the period of a column that is one of several periods side by side, such as 2024-01 or 2024.
+    """
+
+    column: str
+    role: Role
+    confidence: float = Field(default=1.0, ge=0, le=1)
+    evidence: tuple[str, ...] = ()
+    source: Literal["inferred", "glossary"] = "inferred"
+    date: DateKind | None = None
+    refers_to: str | None = None
+    unit: str | None = None
+    unit_column: str | None = None
+    scale: int | None = None
+    once_for: tuple[str, ...] = ()
+    total_of: tuple[str, ...] = ()
+    period: str | None = None
+
+
+class Question(Value):
+    """A doubtful inference, as a question to a person. `answers` are the values that the answer may set.
+
+    `field` names what the answer sets: `role`, `date`, `time_axis`, `unit` or `joins`.
+    """
+
+    id: str
+    table: str
+    column: str | None = None
+    field: str
+    text: str
+    answers: tuple[str, ...]
+
+
+class TableMeaning(Value):
+    """What a table means.
+
+    - `grain`: the columns that identify a row; empty if none do.
+    - `time_axis`: the date column to which a row belongs if a question names none.
+    - `parent`, `key` and `label`: the columns of a tree, if its rows form one.
+    - `totals`: whether some rows add up others.
+    """
+
+    table: str
+    kind: TableKind
+    confidence: float = Field(default=1.0, ge=0, le=1)
+    evidence: tuple[str, ...] = ()
+    source: Literal["inferred", "glossary"] = "inferred"
+    grain: tuple[str, ...] = ()
+    time_axis: str | None = None
+    key: str | None = None
+    parent: str | None = None
+    label: str | None = None
+    totals: bool = False
+    columns: tuple[ColumnMeaning, ...] = ()
+
+    def column(self, name: str) -> ColumnMeaning | None:
+        """The meaning of the column with that name, ignoring case as SQL does."""
+        return next((c for c in self.columns if c.column.lower() == name.lower()), None)
+
+    @property
+    def periods(self) -> tuple[ColumnMeaning, ...]:
+        """The columns that are periods side by side, in the order of the table."""
+        return tuple(c for c in self.columns if c.period is not None)
+
+
+class JoinMeaning(Value):
+    """How rows of `table` find their row of `to_table`, proven by counting.
+
+    `equal` are pairs of columns with the same value. In a range, `column` lies between `low` and `high` of `to_table`
+    (account ranges); in an interval, the date `column` lies in a period of validity, where a missing `high` means
+    "until the next row". `matched` of `rows` rows with values find a row.
+    """
+
+    kind: Literal["equal", "range", "interval"] = "equal"
+    table: str
+    to_table: str
+    equal: tuple[tuple[str, str], ...] = ()
+    column: str | None = None
+    low: str | None = None
+    high: str | None = None
+    matched: int = 0
+    rows: int = 0
+    confidence: float = Field(default=1.0, ge=0, le=1)
+    source: Literal["inferred", "glossary"] = "inferred"
+
+
+class Dimension(Value):
+    """One thing that stands in several tables, by the columns that hold its codes or names."""
+
+    name: str
+    columns: tuple[str, ...]
+
+
+class Meaning(Value):
+    """What a workspace's data mean. `fiscal_year_start` is a month, 1 to 12."""
+
+    tables: tuple[TableMeaning, ...] = ()
+    joins: tuple[JoinMeaning, ...] = ()
+    dimensions: tuple[Dimension, ...] = ()
+    fiscal_year_start: int = Field(default=1, ge=1, le=12)
+    questions: tuple[Question, ...] = ()
+
+    def table(self, name: str) -> TableMeaning | None:
+        """The meaning of the table with that name, ignoring case as SQL does."""
+        return next((t for t in self.tables if t.table.lower() == name.lower()), None)
+
+    def column(self, table: str, column: str) -> ColumnMeaning | None:
+        """The meaning of a column, or None if the table or column is unknown."""
+        found = self.table(table)
+        return found.column(column) if found else None
