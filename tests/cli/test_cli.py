@@ -385,6 +385,7 @@ def test_a_reader_that_left_ends_the_command_without_a_word(root: Path) -> None:
 
 def test_an_interrupt_stops_the_run_and_says_so(root: Path, serve: Serve) -> None:
     server = serve(Stall(6, ANSWER))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # Tests in the background of a shell inherit "ignore".
     with started(root, "ask", "--json", "Totals", CFO_BASE_URL=server.base_url) as command:
         while not server.turns_taken:
             assert command.poll() is None

@@ -1,5 +1,6 @@
 """The ingest worker writes Parquet files and profiles. Its folder gets either all tables of a file or nothing."""
 
+import gc
 import re
 import zipfile
 from datetime import datetime
@@ -164,7 +165,7 @@ def test_what_a_library_raises_is_a_problem_of_the_file_or_of_the_disk(
         ingest("a.csv", "a,b\n1,2\n")
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the archive is closed a second time
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize(
     ("op", "written", "arguments"),
     [
@@ -179,3 +180,4 @@ def test_an_export_onto_a_full_disk_says_so(tmp_path: Path, op: str, written: st
     (tmp_path / written).symlink_to("/dev/full")
     with pytest.raises(StorageFailed, match="disk is too full to write the file"):
         ingest_worker.HANDLERS[op](source=str(source), to=str(tmp_path / "made"), **arguments)
+    gc.collect()  # The archive is closed a second time here, and not during another test.
