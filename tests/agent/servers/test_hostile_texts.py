@@ -119,6 +119,7 @@ async def test_no_form_of_an_answer_is_an_internal_error(opened: Opened) -> None
         ({"detail": [{"loc": ["body", "x"], "msg": "Extra", "input": "secret"}]}, "body.x: Extra"),
         ({"Message": "As AWS does"}, "As AWS does"),
         ("x" * 5000, "x" * 299 + "…"),
+        ('{"message": "The input is too long", "input": "' + "x" * 50_000 + '"}', "The input is too long"),
         ({}, ""),
         (None, ""),
         (7, ""),
