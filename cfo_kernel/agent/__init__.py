@@ -1,1 +1,1 @@
-"""The agent: a model, its tools and the replies that it can end with. Only this package uses pydantic-ai."""
+"""The agent: a model, its tools, and the replies that end its run. Only this package uses pydantic-ai."""

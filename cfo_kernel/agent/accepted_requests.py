@@ -12,10 +12,10 @@ E = TypeVar("E", bound=Exception)
 
 
 class AcceptedRequests:
-    """Reduces requests to what a server accepts.
+    """Removes from requests the parameters that a server refuses.
 
-    What it refuses is remembered for each model, but only once it accepts the rest, so an error that happens to mention
-    a parameter has no lasting effect.
+    Refused parameters are remembered for each model, but only once the server has accepted a request without them, so
+    an error that happens to mention a parameter has no lasting effect.
     """
 
     def __init__(self) -> None:
@@ -28,10 +28,10 @@ class AcceptedRequests:
         errors: type[E],
         refusal: Callable[[E], tuple[int, object]],
     ) -> T:
-        """Sends the request until the server accepts it, each time without what it has refused.
+        """Sends the request, and repeats it without the parameters that the server refused until the server accepts it.
 
-        `refusal` returns the status of an error, and its body. Raises the error if it names nothing that can be left
-        out.
+        `refusal` returns the status and the body of an error. Raises the error if it names no parameter that can be
+        removed.
         """
         model = str(body.get("model"))
         names = self._refused.get(model, ())

@@ -88,9 +88,7 @@ class Analyst:
             return ask(f"The query failed: {str(failure).rstrip('.')}.{advice}")
 
     def _decide(self, refusal: Refusal) -> Generator[tuple[QueryPlan, ...], list[dict[str, Any]], Reading | Reply]:
-        """The only reading that the data support, such as the only variant with rows, or else a question to the
-        user.
-        """
+        """The only reading that the data supports, such as the only variant with rows, or a question for the user."""
         kept, filled = yield from self._counted(refusal.variants)
         alone = refusal.decide and len(filled) == 1 and filled == kept
         if alone and (yield from self._rolls_up_nothing(refusal.variants, filled[0])):
@@ -104,7 +102,7 @@ class Analyst:
     def _same_rows(
         self, filled: list[Variant]
     ) -> Generator[tuple[QueryPlan, ...], list[dict[str, Any]], Reading | None]:
-        """The reading with a parent's name, if the word's other meaning has the same rows and all are added."""
+        """The variant that names a parent, if it adds up exactly the rows of the only other variant, or else None."""
         if len(filled) != 2:
             return None
         for one, other in (filled, filled[::-1]):
@@ -128,7 +126,7 @@ class Analyst:
         return True
 
     def _texts(self, variants: list[Variant]) -> tuple[str, ...]:
-        """The variants as questions, in plain words unless those would be understood differently."""
+        """The variants as questions, in plain words unless the analyst would understand those differently."""
         texts: list[str] = []
         for variant in variants:
             plain = Naming(self.schema, variant.reading).question()
@@ -186,7 +184,8 @@ class Analyst:
     def _late(
         self, reading: Reading, dates: dict[str, Any]
     ) -> Generator[tuple[QueryPlan, ...], list[dict[str, Any]], tuple[tuple[str, ...], str]]:
-        """Notes on entities without rows at the balance dates; also joined into one note if all dates were checked."""
+        """Notes on entities without rows at the balance dates, and all of them as one string if all dates were checked.
+        """
         closings = latecomers.closes_of(reading, dates) if reading.functions == ("sum",) else ()
         who = latecomers.members(self.schema, reading)
         if not closings or not who.columns:
@@ -238,5 +237,5 @@ def _positive(result: dict[str, Any], base: str) -> bool:
 
 
 def _sentences(message: str, understood: tuple[str, ...]) -> str:
-    """A refusal's message, followed by the parts of the question that were understood."""
+    """A refusal's message, followed by the parts of the question that the analyst understood."""
     return f"{message} I understood: {', '.join(understood)}." if understood else message

@@ -30,17 +30,17 @@ class Answer:
         return " ".join([self.sentences.answer(), *self.caveats()])
 
     def purpose(self) -> str:
-        """A heading and all caveats, for a table that is delivered in full."""
+        """The heading and all caveats, to introduce a table that is delivered in full."""
         return " ".join([f"{self.sentences.heading()}: {self.result['row_count']:,} rows.", *self.caveats()])
 
     def caveats(self) -> list[str]:
-        """Notes on how words were understood, the dates and units covered, and the computation; then the glossary's."""
+        """Notes on how words were understood, on dates, units and the computation, followed by the glossary's notes."""
         urgent = [*self.result.get("urgent", ()), *self.verdict.urgent]
         said = [*urgent, *self.reading.remarks, *self._dates(), *self._meaning(), *self._units(), *self.verdict.remarks]
         return list(dict.fromkeys([*said, *self._notes()]))
 
     def _dates(self) -> list[str]:
-        """The dates of the rows, unless the question names them. The verdict reports periods that are not covered."""
+        """A note on the dates of the rows, or nothing if the question names its own dates. The verdict reports gaps."""
         reading, verdict = self.reading, self.verdict
         if reading.shape is Shape.DATES or not verdict.first or not verdict.last:
             return []
@@ -121,7 +121,7 @@ class Answer:
         return [n for n in notes if n] + [n for n in more if not self._is_told(n)]
 
     def _is_told(self, note: str) -> bool:
-        """Whether the verdict already names the late-closing entities in this note, with their amount."""
+        """Whether the verdict already names the late-closing entities that this note lists, with their amount."""
         absent = _ABSENT.search(note)
         return absent is not None and absent[1] in self.verdict.late
 

@@ -32,7 +32,7 @@ def blanks(schema: Schema, reading: Reading, pick: Pick) -> QueryPlan:
 
 
 def told_blanks(schema: Schema, reading: Reading, pick: Pick, result: dict[str, Any]) -> str | None:
-    """A note that says how many blank rows are excluded, with their amount; None if there are none."""
+    """A note on the number of blank rows that are excluded and their amount, or None if there are none."""
     number, *figures = result["rows"][0]
     if not number:
         return None

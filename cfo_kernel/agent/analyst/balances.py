@@ -1,4 +1,4 @@
-"""Decides whether rows are balances, which are read at a date, and chooses the date that represents a period."""
+"""Decides whether rows are balances, which have a value as of a date, and chooses the date that represents a period."""
 
 from dataclasses import replace
 
@@ -107,9 +107,9 @@ class Balances(Evidence):
 
 
 def check_closes(reading: Reading, verdict: Verdict, result: Table) -> Verdict:
-    """Reads a single balance at the last date with rows; raises if it has far fewer rows than the date before.
+    """Raises if a single balance would be read at a date with far fewer rows than the date before it.
 
-    For several balances, or if the question names a day, the plan's notes point this out.
+    For several balances, or if the question names a day, the plan's notes report this instead.
     """
     found = [(d, int(row[1])) for row in result["rows"] if (d := as_date(row[0]))]
     if not found or any(b.grain for b in reading.by) or reading.shape is Shape.COMPARE:

@@ -18,7 +18,7 @@ _COMPARISONS: dict[Ask, Literal["=", "<", "<=", ">", ">="]] = {
 
 
 def years_that_are_numbers(words: tuple[Word, ...], marks: list[Mark]) -> list[Mark]:
-    """Takes the year in 'above 2000' as a number; 'over 2012' is a period unless the question has another period."""
+    """Reads the year in 'above 2000' as a number. 'over 2012' is a period, unless the question has another period."""
     result = list(marks)
     for at, mark in enumerate(marks):
         if mark.is_ask(Ask.BETWEEN):
@@ -39,7 +39,7 @@ def years_that_are_numbers(words: tuple[Word, ...], marks: list[Mark]) -> list[M
 
 
 def _both_numbers(words: tuple[Word, ...], marks: list[Mark], at: int) -> None:
-    """Takes both ends of 'between 1000 and 2000' as numbers: 2000 looks like a year, but 1000 does not."""
+    """Reads both ends of 'between 1000 and 2000' as numbers: 2000 looks like a year, but 1000 does not."""
     ends = [i for i in (at + 1, at + 3) if i < len(marks)]
     if len(ends) < 2 or not marks[at + 2].is_ask(Ask.AND) or not any(marks[i].sort is Sort.NUMBER for i in ends):
         return

@@ -75,7 +75,7 @@ class Cells:
     def _extremes(
         self, head: str, say: Callable[[Row], str], words: tuple[str, str] | None = None, by: int = -1
     ) -> str:
-        """Names all rows if there are few; otherwise only the rows with the highest and the lowest figure."""
+        """Names all rows if there are few, and otherwise only the rows with the highest and lowest figures."""
         if self.total <= FEW or len(self.rows) < self.total:
             shown = joined([f"{self.name(r)} with {say(r)}" for r in self.rows[:FEW]])
             return f"{head}: {shown}{'.' if self.total <= FEW else f' and others, {self.total:,} rows in all.'}"
@@ -159,7 +159,7 @@ class Cells:
         return functions[at - self.groups] if 0 < at - self.groups < len(functions) else functions[0]
 
     def _decimals_of(self, function: AggregateFunction, value: Any) -> int | None:
-        """The number of decimals of a figure: its column's, or one more if it is halfway between two values."""
+        """The number of decimals in a figure: its column's, or one more if the figure is halfway between two values."""
         if self.decimals is None or not function.is_between_values or not isinstance(value, int | float):
             return self.decimals
         return self.decimals + (round(value, self.decimals) != value)
@@ -175,12 +175,12 @@ class Cells:
         return self.reading.column is not None and self.schema.is_rate(self.reading.column)
 
     def _unit_tables(self) -> set[str]:
-        """The table that holds the figure's units; empty if it has none."""
+        """The table that contains the figure's units, or an empty string if the figure has none."""
         unit = self.schema.glossary.column(*self.reading.column.split(".", 1)).unit if self.reading.column else None
         return {unit.source.partition(".")[0]} if unit else set()
 
     def _sum(self) -> float | int | None:
-        """The sum of the figures shown; None if they must not be added or the result is incomplete."""
+        """The sum of the figures shown, or None if they must not be added up or the result is incomplete."""
         reading = self.reading
         plain = (
             reading.shape is Shape.FIGURES

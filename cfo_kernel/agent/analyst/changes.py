@@ -1,4 +1,4 @@
-"""Shows periods or names side by side: as changes, comparisons, running totals, or one row each."""
+"""Shows periods or names side by side: as changes, as comparisons, as running totals, or with one row each."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -150,7 +150,7 @@ class Beside:
         return replace(base, apart=pick)
 
     def _each(self, base: Reading) -> Reading:
-        """Gives each name in 'Salaries and Rent' its own row, or one sum for 'together' and 'or'; periods too."""
+        """Gives each name or period in 'Salaries and Rent' its own row, or adds them up for 'together' and 'or'."""
         combined = self.draft.asks(Ask.TOGETHER, Ask.OR)
         for pick in base.picks:
             if len(pick.values) < 2 or pick.negated:

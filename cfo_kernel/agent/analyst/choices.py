@@ -1,4 +1,4 @@
-"""Finds out with one plan which of several questions the data can answer; only those are offered as choices."""
+"""Uses a single plan to find out which of several questions the data can answer. Only those are offered as choices."""
 
 from collections.abc import Iterator
 
@@ -30,14 +30,14 @@ def counts(schema: Schema, readings: tuple[Reading, ...]) -> QueryPlan:
 
 
 def _named(reading: Reading) -> Iterator[tuple[str, str]]:
-    """The names that the question lists for a column, each with its column. All of them must have rows."""
+    """Pairs of a column and a name, for columns with several names in the question. All of the names must have rows."""
     for pick in reading.picks:
         if len(pick.values) > 1 and not pick.negated:
             yield from ((pick.column, value) for value in pick.values)
 
 
 def _kinds(schema: Schema, reading: Reading, i: int, k: int, where: tuple[Filter, ...]) -> Iterator[Measure]:
-    """Counts balances, rows without a unit, and distinct values that are kept apart, unless only counts are needed."""
+    """Counts balances, rows without a unit, and distinct values that are kept apart. Empty for counts."""
     if reading.only_counts:
         return
     for column, values in schema.notes(reading.table).balances.items():
@@ -55,7 +55,7 @@ def _kinds(schema: Schema, reading: Reading, i: int, k: int, where: tuple[Filter
 
 
 def _without_unit(schema: Schema, reading: Reading, name: str, where: tuple[Filter, ...]) -> Iterator[Measure]:
-    """Counts the rows that have no unit, unless the question names a single entity or groups by its table."""
+    """Counts the rows that have no unit. Empty if the question names a single entity or groups by its table."""
     for column, values in _unless(schema, reading).items():
         table = column.partition(".")[0]
         shown = any(b.column.partition(".")[0] == table for b in reading.by)
@@ -82,7 +82,7 @@ def _apart(schema: Schema, table: str) -> tuple[str, ...]:
 
 
 def reads_balances(reading: Reading) -> bool:
-    """Whether the question reads each balance at a date and does not add balances up over time."""
+    """Whether the question asks for balances as of single dates, and does not add them up over time."""
     if reading.functions != ("sum",) or reading.per or reading.shape in (Shape.RUNNING, Shape.VARIANCE):
         return False
     if reading.shape is Shape.COMPARE:

@@ -1,7 +1,8 @@
 """Surveys the data before a question is answered: which rows, dates, kinds of rows and units exist.
 
 One plan counts the rows that pass the question's filters, for each period, side and named value. It groups them by the
-columns that decide whether figures may be added: columns that are kept apart, balance indicators, and the unit.
+columns that decide whether figures may be added up: columns whose values are kept apart, balance indicators, and the
+unit.
 """
 
 from collections.abc import Iterable, Iterator
@@ -66,7 +67,7 @@ class Survey:
         )
 
     def take(self, result: Table) -> None:
-        """Stores the plan's result; raises if that is incomplete."""
+        """Stores the plan's result. Raises if the result is incomplete."""
         if int(result.get("row_count", 0)) > len(result["rows"]):
             raise NotUnderstood(
                 "The rows are of too many kinds to be added up into one figure. Ask for something narrower."
@@ -163,7 +164,7 @@ def closes(schema: Schema, reading: Reading) -> QueryPlan:
 
 
 def months(schema: Schema, reading: Reading, grain: Grain) -> QueryPlan:
-    """Lists the periods that have rows; an average per month divides by their number."""
+    """Lists the periods that have rows. An average per month divides by their number."""
     return QueryPlan(
         table=reading.table,
         joins=schema.joins(reading.table, tables_of(reading)) or (),
@@ -174,7 +175,7 @@ def months(schema: Schema, reading: Reading, grain: Grain) -> QueryPlan:
 
 
 def divided(reading: Reading, result: Table) -> str | None:
-    """A note on the periods that an average was divided by; None if they are exactly the requested periods."""
+    """A note on the periods that an average was divided by, or None if they are exactly the requested periods."""
     if reading.per is None:
         return None
     labels = [row[0] for row in result["rows"]]

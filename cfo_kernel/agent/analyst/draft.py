@@ -69,7 +69,7 @@ class Draft:
         )
 
     def means_rows(self, at: int) -> bool:
-        """Whether a fact table's name stands for its rows, as 'posting' does; 'general ledger' means the table."""
+        """Whether this name of a fact table refers to its rows, as 'posting' does, unlike 'general ledger'."""
         mark = self.marks[at]
         said = " ".join(w.norm for w in self.words[mark.start : mark.end])
         name = self.schema.notes(mark.names[0].table).name or ""
@@ -109,7 +109,7 @@ class Draft:
         return at is not None and (self.marks[at].is_ask(Ask.ROWS) or self.is_fact(self.marks[at].names))
 
     def takes_totals(self) -> bool:
-        """Whether an average or an extreme may mean totals: neither individual postings nor a measure are named."""
+        """Whether an average or an extreme may refer to totals: the question names neither postings nor a measure."""
         return not self.rows and not self.says_rows() and not self.measure
 
     def take_rows(self, at: int) -> None:

@@ -1,4 +1,4 @@
-"""The evidence for answering a question: the reading, its survey, and what may be added into one figure."""
+"""The evidence for answering a question: the reading, its survey, and the rows that may be added into one figure."""
 
 from dataclasses import dataclass, replace
 from datetime import date
@@ -14,8 +14,8 @@ from cfo_kernel.agent.analyst.schema import Schema
 class Verdict:
     """The facts that the answer must take into account and state: whether it reads balances, its dates and its units.
 
-    `late` names the entities that close on another day, in more detail than the plan's note does. It is empty unless
-    all dates were checked.
+    `late` names the entities that close on another day, in more detail than the plan's note. It is empty unless all
+    dates were checked.
     """
 
     stock: bool = False
@@ -46,7 +46,7 @@ class Evidence:
         return next(s for s in self.survey.slices if s.side == side and s.period is None)
 
     def _swapped_period(self, labels: tuple[str, ...]) -> tuple[str, ...]:
-        """The question with its period replaced by each of the labels; empty if it has no single period to replace."""
+        """The question with its period replaced by each label in turn. Empty unless it has exactly one period."""
         where = self.reading.when_at
         if where is None:
             return ()
@@ -93,7 +93,7 @@ class Evidence:
         return found[0] if found else ()
 
     def _rolled_up(self, column: str, side: tuple[Pick, ...]) -> bool:
-        """Whether the figure is a single parent in the column's table; its operators then define how rows are added."""
+        """Whether the figure is a single parent in the column's table. Its operators define how the rows are added."""
         if not self.reading.only_totals:
             return False
         return is_one_parent(self.schema, (*self.reading.picks, *side), column)

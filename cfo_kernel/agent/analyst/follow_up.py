@@ -30,7 +30,7 @@ def leans(question: str) -> bool:
 
 
 def completed(question: str, earlier: tuple[str, ...], reader: Reader, steps: int = _MOST_STEPS) -> str | None:
-    """The full question that a follow-up stands for; None if that is uncertain."""
+    """The full question that a follow-up stands for, or None if it is uncertain."""
     if not earlier or not steps:
         return None
     before = earlier[-1]
@@ -51,7 +51,7 @@ def completed(question: str, earlier: tuple[str, ...], reader: Reader, steps: in
 
 
 def _said(words: tuple[Word, ...], reader: Reader) -> tuple[Mark, ...]:
-    """The periods and values in a short question; empty if it contains anything else."""
+    """The periods and values in a short question. Empty if the question contains anything else."""
     marks = cut(words, reader.lexicon)
     told = tuple(m for m in marks if m.sort is Sort.PERIOD or len(m.values) == 1)
     for mark in marks:

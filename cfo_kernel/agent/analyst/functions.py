@@ -108,7 +108,7 @@ class Functions(Beside):
         )
 
     def _over_groups(self, base: Reading, asked: tuple[AggregateName, ...]) -> None:
-        """Raises for 'average of Rent per organization': it may average rows, or the organizations' totals."""
+        """Raises for 'average of Rent per organization', which may average rows or the organizations' totals."""
         draft = self.draft
         each = any(w.norm in ("each", "every", "per") for w in draft.words)
         per = each and any(not b.grain for b in base.by)
@@ -143,7 +143,7 @@ class Functions(Beside):
         return base.column is not None and self.draft.schema.is_rate(base.column)
 
     def _rate(self, base: Reading, asked: tuple[AggregateName, ...]) -> Reading:
-        """Averages rates and prices, never adds them; 'highest rate' asks for the maximum, not for a ranking."""
+        """Averages rates and prices, and never adds them up. 'highest rate' asks for the maximum, not for a ranking."""
         label = self.draft.schema.label(base.column or "")
         if self._said_sum() or self.draft.asks(Ask.RUNNING, Ask.SHARE, Ask.YTD):
             raise NotUnderstood(f"Adding up '{label}' is not meaningful. Ask for its average, minimum or maximum.")
@@ -154,7 +154,8 @@ class Functions(Beside):
         return replace(base, functions=asked or ("avg",))
 
     def _of_rows(self, base: Reading) -> Reading:
-        """Reads 'postings' without 'how many' or 'total', which is only clear with a group, a threshold or 'list'."""
+        """Reads 'postings' without 'how many' or 'total'. Raises unless a group, a threshold or 'list' makes it clear.
+        """
         draft = self.draft
         if draft.asked or draft.bare or (draft.thresholds and any(t.on == "count" for t in draft.thresholds)):
             return replace(base, functions=("count",), column=None)

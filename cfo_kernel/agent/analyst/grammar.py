@@ -1,6 +1,6 @@
 """Turns the marks of a question into a draft: groups, counts, ranks, thresholds and filters.
 
-Every mark that a rule understands is recorded in `used`. The user is asked about any mark that is still unused.
+Rules record every mark that they understand in `used`. The user is asked about any mark that remains unused.
 """
 
 from dataclasses import replace
@@ -75,7 +75,7 @@ def _counts(draft: Draft) -> None:
 
 
 def _ends(draft: Draft) -> None:
-    """Reads 'at the end of each quarter' and 'month-end': the balance of each period is read at its end."""
+    """Reads 'at the end of each quarter' and 'month-end', which ask for the balance at the end of each period."""
     for at, mark in enumerate(draft.marks):
         grain, place = None, at
         if mark.is_ask(Ask.END_OF) and at not in draft.used:
@@ -102,14 +102,14 @@ def _ends(draft: Draft) -> None:
 
 
 def _grain_of(draft: Draft, at: int) -> Grain:
-    """The kind of period whose end is named: a month in 'month end'."""
+    """The kind of period whose end the mark names, such as a month for 'month end'."""
     mark = draft.marks[at]
     said = " ".join(w.norm for w in draft.words[mark.start : mark.end])
     return next((g for g in (Grain.MONTH, Grain.QUARTER) if g.value in said), Grain.YEAR)
 
 
 def _is_finer(grain: Grain, period: Period) -> bool:
-    """Whether the grain is finer than the period, so that the period has several ends of that kind."""
+    """Whether the grain is finer than the period, which means that several such ends lie within the period."""
     order = (Grain.DAY, Grain.WEEK, Grain.MONTH, Grain.QUARTER, Grain.YEAR)
     return period.grain is None or order.index(grain) < order.index(period.grain)
 
@@ -138,7 +138,7 @@ def _groups(draft: Draft) -> None:
 
 
 def _not_a_group(draft: Draft, at: int, place: int | None) -> None:
-    """Reads 'by' and 'per' without a group: 'by amount' names the figure, 'per posting' says what to average."""
+    """Reads 'by' and 'per' without a group: 'by amount' names the figure, and 'per posting' what to average."""
     if place is None:
         return
     mark = draft.marks[place]
@@ -212,7 +212,7 @@ def _values(draft: Draft) -> None:
 
 
 def _one_exclusion(draft: Draft, at: int, joined: Ask | None, *, same: bool) -> None:
-    """Raises for 'excluding A of B' or 'excluding A and B': B may be excluded too, or may limit the whole question."""
+    """Raises for 'excluding A of B' and 'excluding A and B', where B may be excluded too or may limit the question."""
     before = draft.previous(at)
     listed = not same and before is not None and draft.marks[before].is_ask(Ask.AND, Ask.OR)
     within = " ".join(word.text for word in draft.words[draft.marks[at - 1].start : draft.marks[at].start])
@@ -262,7 +262,7 @@ def _everything(draft: Draft, at: int) -> bool:
 
 
 def _rest(draft: Draft) -> None:
-    """Marks connecting words as used, and phrases whose meaning depends on the question as a whole."""
+    """Marks as used the connecting words, and the phrases whose meaning depends on the question as a whole."""
     ledger = draft.schema
     for at, mark in enumerate(draft.marks):
         if mark.sort is Sort.FILLER or mark.is_ask(*_CONNECTORS, *_CHANGES):

@@ -70,7 +70,8 @@ class _Intent(Leftovers):
         )
 
     def _when_at(self) -> tuple[int, int] | None:
-        """The position of the period and of the words before it, such as 'in the'; None if not in one place."""
+        """The start and end of the period and its leading words, such as 'in the', or None if they are not contiguous.
+        """
         marks, words = self.draft.marks, self.draft.words
         used = sorted(self.draft.when.used)
         if not used or any(m.sort not in (Sort.ASK, Sort.FILLER, Sort.PERIOD) for m in marks[used[0] : used[-1] + 1]):
@@ -83,13 +84,13 @@ class _Intent(Leftovers):
         return words[marks[first].start].start, words[marks[used[-1]].end - 1].end
 
     def _of_measure(self, entity: Entity) -> bool:
-        """Whether the entity only completes its measure: 'average ownership of the organizations' is one figure."""
+        """Whether the entity merely completes the measure, as in 'average ownership of the organizations'."""
         before = self.draft.previous(entity.at)
         of = before is not None and self.draft.marks[before].is_ask(Ask.OF)
         return of and bool(entity.names) and any(m.table == n.table for m in self.draft.measure for n in entity.names)
 
     def _one_of_many(self, entity: Entity) -> None:
-        """Raises for a singular such as 'the department', which does not say which department is meant."""
+        """Raises for a singular such as 'the department', because it is unclear which department that is."""
         mark, words = self.draft.marks[entity.at], self.draft.words
         said = words[mark.end - 1].norm
         pointed = mark.start and words[mark.start - 1].norm in ("the", "our", "my", "this", "that")
@@ -111,7 +112,7 @@ class _Intent(Leftovers):
         ]
 
     def _dimension(self) -> str | None:
-        """The dimension table that the question is about; None if it needs a fact table."""
+        """The dimension table that the question is about, or None if the question needs a fact table."""
         draft = self.draft
         entities = self._entities()
         figures = draft.measure and self.schema.is_fact(draft.measure[0].table)
@@ -206,7 +207,7 @@ class _Intent(Leftovers):
         return column
 
     def _numbered(self, table: str, column: str) -> None:
-        """Raises for 'amount' if the table has several numbered columns, such as amount_2 and amount_3."""
+        """Raises for 'amount' if the table has several numbered columns of that name, such as amount_2 and amount_3."""
         form = re.compile(rf"{re.escape(re.sub(r'[ _]?[0-9]+$', '', column))}[ _]?[0-9]*", re.IGNORECASE)
         alike = [c.name for c in self.schema.measures(self.schema.tables[table]) if form.fullmatch(c.name)]
         said = {w.norm for w in self.draft.words}
@@ -232,7 +233,7 @@ class _Intent(Leftovers):
                     raise NotUnderstood(f"'{label}' is an identifier, not a figure: it is never added up.")
 
     def _with_figure(self, labels: list[str]) -> tuple[str, ...]:
-        """The question with each figure's label, which replaces the table's name or is added at the front."""
+        """The question once for each label. The label replaces the table's name or is added at the front."""
         named = next((m for m in self.draft.marks if self.draft.is_fact(m.names)), None)
         if named and not self.draft.count_rows:
             return tuple(self.settler.swap(named, label) for label in labels)
@@ -253,7 +254,7 @@ class _Intent(Leftovers):
         return By(name.path, self.schema.label(name.path))
 
     def _groups(self, table: str) -> tuple[By, ...]:
-        """The groups. Fiscal quarters also get their fiscal year, since they would otherwise mix several years."""
+        """The groups, with the fiscal year added to fiscal quarters, which would otherwise mix several years."""
         groups = list(dict.fromkeys(self._by(g, table) for g in self.draft.groups))
         columns = [g.column.rpartition(".")[2].lower() for g in groups]
         if "fiscal_quarter" in columns and "fiscal_year" not in columns and not self.draft.when.fiscal:

@@ -1,4 +1,4 @@
-"""Checks, before the answer, whether the data cover the question and whether its figures may be added."""
+"""Checks, before a question is answered, whether the data covers it and whether its figures may be added up."""
 
 from datetime import date
 
@@ -20,7 +20,7 @@ _COST = words_in("expenditure expense cost spending")
 
 
 class NoRows(NotUnderstood):
-    """The names in the question have no rows in any period."""
+    """Raised if the names in the question have no rows in any period."""
 
     def __init__(self, message: str, picks: tuple[Pick, ...]) -> None:
         super().__init__(message)
@@ -118,7 +118,7 @@ class Judge(Balances):
                 raise NotUnderstood(f"There are no rows for {what}{f' in {when}' if when else ''}.")
 
     def _unequal(self) -> None:
-        """If two scenarios cover different months, raises for a single variance and adds a note for a series."""
+        """If the two scenarios cover different months, raises for a single variance and adds a note for a series."""
         if self.reading.shape is not Shape.VARIANCE:
             return
         for ours, theirs in zip(*(self.survey.of(side) for side in self.survey.sides), strict=True):
@@ -158,7 +158,7 @@ class Judge(Balances):
         return (f"{self.reading.question[: where[0]]}{span_said}{self.reading.question[where[1] :]}",)
 
     def _partial(self, held: list[Held]) -> None:
-        """Adds a note if a named period is not fully covered, one per side if the sides differ."""
+        """Adds a note if a named period is not fully covered, or a note for each side if they differ."""
         told: dict[tuple[str, str], str] = {}
         for h in held:
             period = h.slice.period
@@ -177,7 +177,7 @@ class Judge(Balances):
             self.remarks += [f"{side or 'The'} rows in {label} {text}." for side, text in mine.items() if text]
 
     def _ragged(self, held: list[Held]) -> None:
-        """Adds a note if a series begins or ends with an incomplete period; raises if that would distort the answer."""
+        """Adds a note if a series begins or ends with an incomplete period. Raises if that would distort the answer."""
         reading = self.reading
         grains = [g for g in (reading.per, *(b.grain for b in reading.by)) if g]
         size = next((_SIZES[g] for g in grains if g in _SIZES), None)
@@ -203,7 +203,9 @@ class Judge(Balances):
             self.remarks.append(text)
 
     def _additive(self, stock: bool) -> bool:
-        """Whether the answer's rows may be added up: no balances at several dates, and no kinds that are kept apart."""
+        """Whether the answer's rows may be added up: they are not balances at several dates, nor of kinds that are kept
+        apart.
+        """
         if set(self.reading.functions) <= {"count"}:
             return True
         if stock and any(b.grain for b in self.reading.by):
@@ -274,7 +276,7 @@ class Judge(Balances):
 
 
 def _near(wanted: Period, held: Held) -> list[str]:
-    """Periods to offer: the years with data, or this month or quarter in each year, plus the latest one with rows."""
+    """Periods to offer: the years with data, or the same month or quarter of each year and the latest one with rows."""
     if held.first is None or held.last is None:
         return []
     years = range(max(held.first.year, held.last.year - _MOST_YEARS), held.last.year + 1)

@@ -25,7 +25,7 @@ Row = list[Any]
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """The first and the last date with rows in a period. Balances are read at the last date."""
+    """The first and last dates with rows in a period. Balances are read at the last date."""
 
     first: date
     last: date
@@ -50,7 +50,7 @@ class Members:
     """The columns that identify a balance: the naming columns of the tables that the fact table refers to.
 
     `owners` are the columns for entities that close their books, such as subsidiaries. Names in a tree with operators,
-    such as accounts, are not among them: they say what is measured.
+    such as accounts, are not among them, because they say what is measured.
     """
 
     columns: tuple[str, ...]
@@ -134,7 +134,9 @@ class Lateness:
         self._long_ago = rows if not near else list[Row]()
 
     def judge(self, reading: Reading) -> str | None:
-        """The notes to add. Asks for clarification if a single figure is wanted and an entity is days late."""
+        """The note to add, if any. Asks for clarification if the user wants a single figure and an entity is days
+        late.
+        """
         close = self._close.last
         if self._long_ago:
             names = _names(r[: self._size] for r in self._long_ago)
@@ -191,7 +193,7 @@ class Lateness:
         return self._sum(last.get(tuple(map(str, r[: self._size])), 0) for r in rows)
 
     def _sum(self, figures: Iterable[Any]) -> str:
-        """The sum as text; empty if the result is cut off or a figure is not a number."""
+        """The sum as text, or an empty string if the result is truncated or a figure is not a number."""
         known = [f or 0 for f in figures]
         whole = self._held["row_count"] == len(self._held["rows"]) and not any(isinstance(f, str) for f in known)
         return figure(sum(known), 2) if whole else ""

@@ -31,7 +31,7 @@ class Leftovers(Rows):
         raise NotUnderstood(f"I do not know what {what} means here.", self._instead(unknown))
 
     def _relative(self, left: list[int]) -> NotUnderstood:
-        """Offers the latest periods with data for 'last year', which depends on today's date."""
+        """Offers the latest periods with data in place of 'last year', which depends on today's date."""
         mark = next(m for m in (self.draft.marks[i] for i in left) if m.is_ask(Ask.RELATIVE))
         said = self.settler.said(mark)
         months = 1 if "month" in said.lower() else 3 if "quarter" in said.lower() else 12
@@ -55,7 +55,9 @@ class Leftovers(Rows):
         )
 
     def _instead(self, at: int) -> tuple[str, ...]:
-        """Variants of the question with names similar to the unknown word; after 'by', with all groupable columns."""
+        """Variants of the question with names similar to the unknown word or, after 'by', with all groupable
+        columns.
+        """
         mark = self.draft.marks[at]
         if at and self.draft.marks[at - 1].is_ask(Ask.BY, Ask.PER, Ask.WHICH):
             return tuple(self.settler.swap(mark, label) for label in self._groupable())

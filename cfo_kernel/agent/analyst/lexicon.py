@@ -22,7 +22,7 @@ _MINOR = words_in("of and the for in on to or a an")
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A table, column or value. `synonym` means it was found by another word for it, `partial` by part of its name."""
+    """A table, column or value. `synonym` means that it was found by a synonym, `partial` by a part of its name."""
 
     kind: Literal["table", "column", "value"]
     table: str
@@ -57,7 +57,7 @@ class Lexicon:
         self.vocabulary = sorted({*self._whole, *self._parts})
 
     def whole(self, words: tuple[Word, ...]) -> tuple[Name, ...]:
-        """Everything with exactly this name; synonyms only if there is nothing else."""
+        """Everything with exactly this name, or else everything that has it as a synonym."""
         names = self.also(words)
         return tuple(n for n in names if not n.synonym) or names
 
@@ -88,7 +88,7 @@ class Lexicon:
         return min(len(content - said) for content in [c for c in contents if c & said] or contents)
 
     def correction(self, word: Word) -> str | None:
-        """The word from a known name that this word misspells, if there is a single best match."""
+        """The word in a known name that this word is a misspelling of, if there is a single best match."""
         slips = _slips(word)
         if not slips:
             return None
@@ -159,7 +159,7 @@ class Lexicon:
             yield text, Name("column", table.name, column.name, synonym=True)
         for value in column.values or () if column.kind is Kind.TEXT else ():
             if value.lower() in _CALENDAR:
-                continue  # a month's name means a period, not a value in the calendar table
+                continue  # the name of a month is a period, not a value in the calendar table
             yield value, Name("value", table.name, column.name, value)
         for value, texts in notes.values.items():
             for text in texts:

@@ -83,7 +83,7 @@ def cut(words: tuple[Word, ...], lexicon: Lexicon) -> list[Mark]:
 
 
 def _best(words: tuple[Word, ...], at: int, lexicon: Lexicon) -> Mark | None:
-    """The longest match; on a tie, the first of period, value, phrase, number, name and filler."""
+    """The longest match. Ties are resolved in the order period, value, phrase, number, name, filler."""
     named = _named(words, at, lexicon)
     phrase = _phrase(words, at)
     if named and phrase and phrase.is_ask(Ask.ROWS) and all(n.kind == "table" for n in named.names):

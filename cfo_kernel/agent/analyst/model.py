@@ -1,7 +1,7 @@
-"""Wraps the offline analyst as a model: it reads the messages and responds with the next tool call.
+"""Wraps the offline analyst as a model that reads the messages and responds with the next tool call.
 
-It keeps no state. Each request starts the newest question from the beginning and feeds it the results in the messages,
-so a run can be replayed and always ends the same way.
+It keeps no state. Each request processes the newest question from the start, with the results that the messages
+contain, so a run can be replayed and always ends the same way.
 """
 
 import json
@@ -64,10 +64,10 @@ class _Brain:
         self.analyst = Analyst(self.reader)
 
     def next(self, turned: Turn, info: AgentInfo) -> Calls:
-        """The next calls of the turn: tools to run, or the output tool that ends it.
+        """The next calls in the turn: tools to run, or the output tool that ends the turn.
 
-        The analyst reads any text that people write. If it fails on one, that must not look like a failure of the
-        engine: the failure is logged, and the user is asked to rephrase.
+        The analyst has to cope with anything that users type. If it fails on a message, that must not look like a
+        failure of the engine, so the failure is logged and the user is asked to rephrase.
         """
         try:
             return self._next(turned, info)
@@ -162,7 +162,7 @@ def _error(result: Result) -> str:
 
 
 def _continued(outcome: Result) -> Reply:
-    """Sums up the outcome of the action that the engine took after the last reply."""
+    """Summarizes the outcome of the action that the engine took after the last reply."""
     if not isinstance(outcome, dict):
         return done("The last step is done. Ask the next question.")
     if "error" in outcome:

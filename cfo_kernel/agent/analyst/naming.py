@@ -24,19 +24,23 @@ class Naming:
 
     @cached_property
     def core(self) -> str:
-        """What is measured: the names in the question ('Salaries and Rent'), or else the column's label ('revenue')."""
+        """What is measured: the names in the question ('Salaries and Rent') or, without names, the column's label
+        ('revenue').
+        """
         if self.reading.column is None or self.reading.shape is Shape.DATES:
             return self.named
         return self.named or self.schema.label(self.reading.column)
 
     @cached_property
     def named(self) -> str:
-        """The names in the question that say what is measured; empty if there are none."""
+        """The names in the question that say what is measured. Empty if there are none."""
         return joined([v for p in self._named for v in p.values])
 
     @cached_property
     def _named(self) -> tuple[Pick, ...]:
-        """The picks that say what is measured: accounts, or else account types. Departments only narrow the figure."""
+        """The picks that say what is measured: accounts or, without accounts, account types. Departments only narrow
+        it.
+        """
         kinds = self.schema.notes(self.reading.table).kept_apart
         own = [p for p in self.reading.picks if not p.negated and p.column not in self._defaults]
         tables = {c.partition(".")[0] for c in kinds}
@@ -91,7 +95,9 @@ class Naming:
 
     @cached_property
     def scenario(self) -> str:
-        """The scenario that the question picks, such as 'Actual': the values of columns that have a default."""
+        """The scenario that the question selects, such as 'Actual'. Scenarios are columns with a default in the
+        glossary.
+        """
         return joined([v for p in self.reading.picks if p.column in self._defaults and not p.negated for v in p.values])
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Handles parents in a tree: 'Inventory' may have no rows itself but stand above Raw Materials and others."""
+"""Handles parents in a tree: 'Inventory' may have no rows itself, but contain Raw Materials and others."""
 
 from collections.abc import Generator
 from typing import Any
@@ -40,7 +40,7 @@ def children(
 
 
 def is_one_parent(schema: Schema, picks: tuple[Pick, ...], column: str) -> bool:
-    """Whether the picks name exactly one signed parent in the column's table; its operators then decide the signs."""
+    """Whether the picks name exactly one signed parent in the column's table, whose operators define the signs."""
     table = column.partition(".")[0]
     own = [p for p in picks if not p.negated and p.column.partition(".")[0] == table]
     signed = [p for p in own if any(schema.is_signed_parent(p.column, v) for v in p.values)]

@@ -15,7 +15,7 @@ _LENGTHS = {Grain.MONTH: 1, Grain.QUARTER: 3, Grain.YEAR: 12}
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """All days from `start` to `end`; None is an open end. `grain` is set if it is exactly one calendar period."""
+    """All days from `start` to `end`, where None means open-ended. `grain` is set for exactly one calendar period."""
 
     start: date | None
     end: date | None
@@ -94,7 +94,7 @@ def month_of(day: date) -> tuple[int, int]:
 
 
 def place_in(day: date, grain: Grain | None) -> tuple[int, ...]:
-    """A key that all days in one calendar period share; without a grain, all days share one key."""
+    """A key shared by all days in one calendar period. Without a grain, all days share one key."""
     match grain:
         case None:
             return ()
@@ -121,7 +121,9 @@ def name_of(value: object, grain: Grain) -> str:
 
 
 def number_of(period: Period, grain: Grain) -> int:
-    """How many months, quarters or years the period touches; 0 if it is open or the grain is shorter than a month."""
+    """How many months, quarters or years the period touches. 0 if it is open-ended or the grain is shorter than a
+    month.
+    """
     if period.start is None or period.end is None or grain not in _LENGTHS:
         return 0
     return _place(period.end, grain) - _place(period.start, grain) + 1

@@ -56,7 +56,7 @@ def within(column: str, period: Period) -> tuple[Filter, ...]:
 
 
 def span_of(reading: Reading) -> tuple[Filter, ...]:
-    """Filters for one date range that spans all periods of the reading."""
+    """Filters for a single date range that spans all periods in the reading."""
     if not reading.periods or reading.date is None:
         return ()
     starts, ends = [p.start for p in reading.periods], [p.end for p in reading.periods]
@@ -85,7 +85,7 @@ class Planner:
         self.schema = schema
 
     def plan(self, reading: Reading, *, stock: bool = False, percent: bool = True) -> QueryPlan:
-        """The plan for the answer. `percent=False` leaves out percentages, for when a base is not positive."""
+        """The plan for the answer. `percent=False` leaves out percentages, for the case that a base is not positive."""
         figures = self.figures(reading, percent=percent)
         measures = list(figures.measures)
         having = [*self._having(reading, figures, measures), *self._only_named(reading, measures)]
@@ -174,7 +174,7 @@ class Planner:
         return name, Aggregate(fn=function, column=reading.column, where=where)
 
     def _counted(self, reading: Reading, counted: By, where: tuple[Filter, ...]) -> tuple[str, Aggregate]:
-        """Counts things by key if the counted column holds their names, because names may repeat."""
+        """Counts entities by key if the counted column contains their names, because several may share a name."""
         name = plural(counted.label).replace(" ", "_")
         if counted.grain:
             return name, Aggregate(fn="count_distinct", column=counted.column, grain=counted.grain, where=where)
@@ -187,7 +187,7 @@ class Planner:
         return name, Aggregate(fn="count_distinct", column=target, where=where)
 
     def _names_of(self, counted: By) -> Measure | None:
-        """A second measure that counts distinct names, if the names of the counted things are not unique."""
+        """A second measure that counts distinct names, if the names of the counted entities are not unique."""
         table, column = self.schema.column(counted.column)
         if counted.grain or not self.schema.names_rows(table, column) or table.is_unique(column):
             return None

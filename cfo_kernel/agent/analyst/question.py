@@ -1,4 +1,4 @@
-"""Reads a question: cuts it into marks, resolves names, drafts a reading and shapes it, or refuses with a reason."""
+"""Reads a question: cuts it into marks, resolves names, and drafts and shapes a reading, or refuses with a reason."""
 
 from cfo_kernel.agent.analyst import grammar, intent
 from cfo_kernel.agent.analyst.lexicon import Lexicon
@@ -34,7 +34,7 @@ class Reader:
             )
 
     def variant(self, text: str) -> Variant | None:
-        """Reads a suggested question; None if it is not understood."""
+        """The reading of a suggested question, or None if it is not understood."""
         try:
             return Variant(text, self._read(text))
         except NotUnderstood:

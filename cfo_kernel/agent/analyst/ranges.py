@@ -54,8 +54,8 @@ class _Item:
 def when(marks: list[Mark], words: tuple[Word, ...], *, from_to: bool, listed: bool, ytd: bool) -> When:
     """Combines the periods in the marks.
 
-    With `from_to`, 'from A to B' and any other pair of periods are compared; with `listed`, so are 'A and B'. With
-    `ytd`, a single period means the year up to its end.
+    With `from_to`, 'from A to B' and any other pair of periods are compared. With `listed`, 'A and B' are compared as
+    well. With `ytd`, a single period means the year up to the period's end.
     """
     items = [_throughout(item, marks) for item in _items(marks, words)]
     if not items:
@@ -164,7 +164,7 @@ def _link(item: _Item) -> Link:
 
 
 def _dated(items: list[_Item]) -> list[_Item]:
-    """Adds the year to each part ('Q1', 'March'), from a later period or from the years in the question."""
+    """Adds the year to each part ('Q1', 'March'), taken from a later period or from the years in the question."""
     if not any(isinstance(item.found, Part) for item in items):
         return items
     years = [i for i in items if isinstance(i.found, Period) and i.found.grain is Grain.YEAR and i.found.start]

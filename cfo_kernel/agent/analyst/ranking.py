@@ -39,7 +39,7 @@ class Ranking(Functions):
         return replace(base, thresholds=tuple(kept), conditions=tuple(conditions))
 
     def _top(self) -> int | None:
-        """How many ranked groups are wanted: one if the question names them in the singular."""
+        """How many ranked groups the question asks for: one if it names them in the singular."""
         if self.draft.top is not None:
             return self.draft.top
         entity = self.draft.ranked or self.draft.asked or next(iter(self.draft.bare), None)
@@ -84,7 +84,9 @@ class Ranking(Functions):
         return replace(base, top=self._top())
 
     def _largest_rows(self, base: Reading) -> Reading:
-        """'largest posting' is a maximum, 'top 5 postings' lists rows, 'which X had the largest posting' ranks X."""
+        """Reads 'largest posting' as a maximum, 'top 5 postings' as rows, and 'X with the largest posting' as a rank of
+        X.
+        """
         draft = self.draft
         function: AggregateName = "max" if base.order == "desc" else "min"
         plural = any(draft.is_rows(i) and draft.words[m.end - 1].norm.endswith("s") for i, m in enumerate(draft.marks))

@@ -1,4 +1,4 @@
-"""What the analyst understood from a question, or why it did not understand."""
+"""The reading of a question, or the reason why the analyst did not understand it."""
 
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -12,7 +12,7 @@ Comparison = Literal["=", "<", "<=", ">", ">=", "between"]
 
 
 class Shape(StrEnum):
-    """The kinds of table that can answer a question."""
+    """The kinds of tables that can answer a question."""
 
     FIGURES = "figures"  # one or more figures for each group
     SHARE = "share"  # each group's share of the total
@@ -29,7 +29,7 @@ class Shape(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """Selects the rows whose column has one of these values, or with `negated` the other rows.
+    """Selects the rows whose column has one of these values or, with `negated`, all other rows.
 
     `default` marks a filter that comes from the glossary, not from the question.
     """
@@ -47,7 +47,7 @@ class Pick:
 
 @dataclass(frozen=True, slots=True)
 class By:
-    """A column that the answer groups by; with a `grain`, the periods of a date column."""
+    """A column that the answer groups by. If it is a date column, `grain` is the kind of period."""
 
     column: str
     label: str
@@ -74,7 +74,7 @@ class Reading:
 
     - `moment`: the figure is wanted at the end of its period.
     - `balance`, `spoken_of`: the question calls the figure a balance, or a cost or an earning.
-    - `units_only`: the question asks 'how many'.
+    - `units_only`: the question asks 'how many', so only units are counted.
     - `apart`: names that get a column each, because their roll-ups overlap.
     - `when_at`: the position of the period in the question's text.
     - `relation`: whether several periods form one span, get a row each, or are two periods to compare.
@@ -124,7 +124,7 @@ class Reading:
 
     @property
     def only_totals(self) -> bool:
-        """Whether the figures of the parts add up to the figure of the whole."""
+        """Whether the parts' figures add up to that of the whole."""
         return all(AGGREGATES[name].is_total for name in self.functions)
 
     @property
@@ -147,10 +147,10 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why the question was not understood, and what could be asked instead.
+    """The reason why a question was not understood, and questions to ask instead.
 
     The `variants` that have rows become choices. If `decide` is set and only one variant has rows, that variant is
-    answered: the name has several meanings, and the others are empty.
+    answered, because the other meanings of the name have no data.
     """
 
     message: str

@@ -31,7 +31,7 @@ def is_whole(text: str, reader: Reader) -> bool:
 
 
 def completed(text: str, before: str, choices: tuple[str, ...], reader: Reader) -> str | None:
-    """The previous question, or one of its choices, completed by the reply; None if that is uncertain."""
+    """The previous question, or one of its choices, completed by the reply. None if the reply is ambiguous."""
     words = split(text[:200])
     said = [m for m in cut(words, reader.lexicon) if m.sort is Sort.PERIOD or m.values]
     if not said or any(m.remark or len(m.values) > 1 for m in said):

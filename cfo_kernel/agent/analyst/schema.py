@@ -48,7 +48,9 @@ class Schema:
         )
 
     def facts(self) -> tuple[Table, ...]:
-        """The fact tables: those with figures that no other table refers to, or else all tables with figures."""
+        """The fact tables: the tables with figures that no other table refers to or, failing that, all tables with
+        figures.
+        """
         with_figures = [t for t in self.tables.values() if self.measures(t)]
         return tuple(t for t in with_figures if t.name.lower() not in self._targets) or tuple(with_figures)
 
@@ -75,7 +77,9 @@ class Schema:
         return tuple(joins.values())
 
     def date(self, table: str) -> str | None:
-        """The column that dates the table's rows, in the table or in one that it joins; None if that is ambiguous."""
+        """The column that dates the table's rows, in the table or in a joined table. None if there is no single such
+        column.
+        """
         if named := self.notes(table).date:
             return f"{table}.{named}"
         if own := self._own_dates(table):
@@ -112,7 +116,7 @@ class Schema:
         return bool(_RATES & {w.stem for w in split(column.partition(".")[2].replace("_", " "))})
 
     def is_ledger_amount(self, column: str) -> bool:
-        """Whether the column holds amounts of every kind, so that only the account can tell costs from income."""
+        """Whether the column contains amounts of all kinds, which only the account identifies as costs or income."""
         return bool(_AMOUNTS & {w.norm for w in split(column.partition(".")[2].replace("_", " "))})
 
     def names_rows(self, table: Table, column: Column) -> bool:
@@ -120,7 +124,7 @@ class Schema:
         return column.kind is Kind.TEXT and column.distinct > 1 and column.distinct >= 0.8 * table.row_count
 
     def naming_column(self, table: Table) -> Column | None:
-        """The column that people mean by the table's name: 'by product' means by product name."""
+        """The column that users refer to by the table's name: 'by product' means by product name."""
         texts = [c for c in table.columns if c.kind is Kind.TEXT]
         named = [c for c in texts if _NAMING & set(c.name.lower().split("_"))] or [c for c in texts if not c.is_key]
         best = max(named or texts, key=lambda c: c.distinct, default=None)
@@ -152,7 +156,9 @@ class Schema:
         return (key, parent) if key and parent else None
 
     def parent(self, column: str, name: str) -> tuple[Tree, Node] | None:
-        """The tree and the parent node that a value in this column names. Its figure rolls up everything below it."""
+        """The tree and the parent node that a value in this column names. A parent's figure includes everything below
+        it.
+        """
         table, _, label = column.partition(".")
         tree = self.trees.get(table.lower())
         if tree is None or tree.label.lower() != label.lower():
@@ -161,7 +167,7 @@ class Schema:
         return (tree, nodes[0]) if len(nodes) == 1 and tree.children(nodes[0].key) else None
 
     def names_alike(self, one: str, other: str) -> bool:
-        """Whether two columns name the same things: they are one column, or the key and the label of one tree."""
+        """Whether two columns name the same entities: they are one column, or the key and the label of one tree."""
         tree = self.trees.get(one.partition(".")[0].lower())
         both = {f"{tree.table}.{column}".lower() for column in (tree.key, tree.label)} if tree else set[str]()
         return one == other or {one.lower(), other.lower()} <= both

@@ -1,4 +1,4 @@
-"""Writes the first sentence of an answer: the figure, or the highest and the lowest of several."""
+"""Writes the first sentence of an answer: the figure, or the highest and lowest of several figures."""
 
 from cfo_kernel.agent.analyst.cells import Row
 from cfo_kernel.agent.analyst.reading import Shape

@@ -21,7 +21,7 @@ class Settler:
         self._schema, self._lexicon = schema, lexicon
 
     def settle(self, marks: list[Mark]) -> list[Mark]:
-        """The marks with one meaning for each name, except that several tables may have a column with that name."""
+        """The marks with a single meaning for each name, except for column names that several tables share."""
         marks = self._qualified(marks)
         marks = [self._quiet_balance(m, marks) for m in marks]
         return [self._one(marks, i) if m.sort is Sort.NAME else m for i, m in enumerate(marks)]
@@ -82,7 +82,7 @@ class Settler:
         return None
 
     def _key(self, column: Mark, number: Mark) -> Mark | None:
-        """Reads 'department group key 1' as only that row of a tree; its name would include everything below it."""
+        """Reads 'department group key 1' as only that row of a tree. Its name would include everything below it."""
         if number.number is None or number.number.percent or number.number.money:
             return None
         key = str(number.number.value)
@@ -97,7 +97,7 @@ class Settler:
         return None
 
     def _columns(self, mark: Mark) -> tuple[Name, ...]:
-        """The columns that the mark may mean; a table's name means the column that names its rows."""
+        """The columns that the mark may refer to. A table's name refers to the column that names its rows."""
         columns: list[Name] = []
         for name in mark.columns:
             if name.kind == "column":
@@ -116,7 +116,7 @@ class Settler:
 
     def _column(self, mark: Mark) -> Mark:
         names = mark.columns
-        if all(n.kind == "table" for n in names):  # 'fx rate' can be a table's name and a synonym for its column
+        if all(n.kind == "table" for n in names):  # 'fx rate' can be both a table's name and a synonym for its column
             also = self._lexicon.also(self._words[mark.start : mark.end])
             names += tuple(n for n in also if n.kind == "column" and n.table == names[0].table)
         facts = tuple(n for n in names if n.kind == "table" and self._schema.is_fact(n.table))

@@ -41,7 +41,7 @@ class Shaper(Ranking):
         return shaped
 
     def _met_otherwise(self, asks: tuple[Ask, ...]) -> bool:
-        """Whether the phrase is covered otherwise: 'year to date June' is a period, 'percentage growth' a change."""
+        """Whether another rule covers the phrase: 'year to date June' is a period, and 'percentage growth' a change."""
         if Ask.YTD in asks:
             return self.draft.when.to_date and not self.draft.asks(Ask.RUNNING)
         percent = any(self._said(word) for word in ("percent", "percentage", "pct"))

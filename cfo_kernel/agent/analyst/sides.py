@@ -88,7 +88,7 @@ def _free(draft: Draft, base: Reading) -> list[Said]:
 
 
 def _pair(base: Reading, draft: Draft, shape: Shape) -> Reading:
-    """Makes sides from two values of one column, in the question's order, or else from two values of one table."""
+    """Makes sides from two values in one column, in the question's order, or else from two values in one table."""
     values = _free(draft, base)
     by_column: dict[str, list[Said]] = {}
     for said in values:
@@ -122,7 +122,9 @@ def _as_picks(names: list[Name]) -> tuple[Pick, ...]:
 
 
 def _share(base: Reading, draft: Draft, at: int) -> Reading:
-    """'A as % of B', 'share of B from A' and 'A's share of B' are ratios; 'share of B by department' adds a column."""
+    """Reads 'A as % of B', 'share of B from A' and 'A's share of B' as ratios. 'share of B by department' adds a
+    column.
+    """
     values = _free(draft, base)
     before = draft.previous(at)
     if before is not None and draft.marks[before].is_ask(Ask.AS):
@@ -161,7 +163,7 @@ def _share(base: Reading, draft: Draft, at: int) -> Reading:
 def _inside(base: Reading, part: list[Said], whole: list[Said]) -> Reading:
     """'Share of X in Y': rows that match both X and Y, divided by all rows of Y.
 
-    If X and Y are values of one column, the share is X divided by Y.
+    If X and Y are values in one column, the share is X divided by Y.
     """
     one_column = {s.name.path for s in part} & {s.name.path for s in whole}
     left = [s.name for s in part] + ([] if one_column else [s.name for s in whole])
@@ -171,7 +173,7 @@ def _inside(base: Reading, part: list[Said], whole: list[Said]) -> Reading:
 def _of_whole(base: Reading, part: list[Said], whole: list[Said]) -> Reading:
     """Divides the part by the whole.
 
-    If they are values from different tables, only rows that match both count as the part.
+    If they are values in different tables, only rows that match both belong to the part.
     """
     apart = {s.name.table for s in part} & {s.name.table for s in whole}
     left = [s.name for s in part] + ([] if apart else [s.name for s in whole])
@@ -196,13 +198,13 @@ def _whole(draft: Draft, at: int, values: list[Said]) -> list[Said]:
 
 
 def _of_change(draft: Draft, at: int) -> bool:
-    """Whether a change in percent is wanted, not a share: 'by what percentage did it grow'."""
+    """Whether the question asks for a change in percent, not for a share: 'by what percentage did it grow'."""
     said = " ".join(w.norm for w in draft.words[draft.marks[at].start : draft.marks[at].end])
     return said in ("percent", "percentage", "pct") and draft.asks(Ask.CHANGE, Ask.GROWTH)
 
 
 def _of_measure(draft: Draft, at: int) -> bool:
-    """Whether the whole is the measure itself, over all rows: 'share of revenue'."""
+    """Whether the whole is the measure itself, over all rows, as in 'share of revenue'."""
     place = draft.next(at, Ask.OF, Ask.SUM, Ask.ALL)
     return place is not None and draft.marks[place].sort is Sort.NAME and draft.is_measure(draft.marks[place].names)
 

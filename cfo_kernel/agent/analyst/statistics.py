@@ -68,7 +68,7 @@ def _grouped(draft: Draft, at: int) -> bool:
 def _one_period(draft: Draft, at: int) -> bool:
     """Whether an average is taken over these periods: 'average month', 'per month', 'a month', 'of a month'.
 
-    In a question about postings, 'per month' makes groups instead.
+    In a question about postings, 'per month' asks for groups instead.
     """
     before = draft.marks[at - 1] if at else None
     if before is None:

@@ -57,7 +57,7 @@ def asks_for_columns(text: str, lexicon: Lexicon) -> str | None:
 
 
 def wants_sheet(text: str) -> tuple[str, str] | None:
-    """The workbook and the sheet in 'put that into a sheet named Salaries'."""
+    """The workbook and the sheet named in messages such as 'put that into a sheet named Salaries'."""
     words = split(text[:300])
     norms = [w.norm for w in words]
     if not words or not _WRITE & set(norms[:3]) or not _TARGETS & set(norms) or not _THIS & set(norms):

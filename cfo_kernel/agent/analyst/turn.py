@@ -29,7 +29,8 @@ Result = dict[str, Any] | list[Any] | str | Failure
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One run: the newest question, the results of each round of tool calls, and the outcome it continues from.
+    """One run: the newest question, the results of each round of tool calls, and the outcome that the run continues
+    from.
 
     `offered` holds the choices in the previous reply, or None if that was not a clarifying question.
     """

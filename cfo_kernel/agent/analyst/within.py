@@ -1,4 +1,6 @@
-"""Reads 'share of X in Y': a part of a whole, computed for each group; not to be confused with shares of groups."""
+"""Reads 'share of X in Y', a part of a whole that is computed for each group. It differs from the share of each
+group.
+"""
 
 from cfo_kernel.agent.analyst.draft import Draft, Said
 from cfo_kernel.agent.analyst.marks import Sort
@@ -9,7 +11,7 @@ Inside = tuple[list[Said], list[Said]]
 
 
 def inside(draft: Draft, at: int, values: list[Said]) -> Inside | None:
-    """The part and the whole in 'share of X in Y'; the whole is empty if Y is the measure itself."""
+    """The part and the whole in 'share of X in Y'. The whole is empty if Y is the measure itself."""
     following = draft.next(at)
     if following is None or not draft.marks[following].is_ask(Ask.OF):
         return None

@@ -8,7 +8,7 @@ NOT_MEANINGFUL = "n.m."
 
 
 def figure(value: Any, decimals: int | None = None) -> str:
-    """Formats a number for people to read; None, the sum of no rows or of empty cells, becomes 'no value'."""
+    """Formats a number for people to read. None, the sum of no rows or of empty cells, becomes 'no value'."""
     if value is None:
         return "no value"
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -21,7 +21,7 @@ def figure(value: Any, decimals: int | None = None) -> str:
 
 
 def percent(value: Any) -> str:
-    """Formats a fraction as a percentage; None means that the base is zero or negative, and becomes 'n.m.'."""
+    """Formats a fraction as a percentage. None, for a base that is zero or negative, becomes 'n.m.'."""
     return NOT_MEANINGFUL if value is None else f"{value * 100:z,.1f} %"
 
 

@@ -1,6 +1,6 @@
 """Splits text into words, and decides when two words count as the same.
 
-Names in the data are split by the same function, so that `Land & Improvements` matches "land and improvements".
+Names in the data are split in the same way, so that `Land & Improvements` matches "land and improvements".
 """
 
 import re
@@ -38,7 +38,7 @@ class Word:
 
 
 def split(text: str) -> tuple[Word, ...]:
-    """Splits text into words; most punctuation goes into `before` of the next word, but signs such as % are words."""
+    """Splits text into words. Most punctuation goes into the next word's `before`, but signs such as % are words."""
     words: list[Word] = []
     before = ""
     for match in _TOKEN.finditer(text):
