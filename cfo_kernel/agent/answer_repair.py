@@ -31,7 +31,7 @@ _ANSWER = "task_result"
 
 
 class AnswerRepair(AbstractCapability[RunDeps]):
-    """Repairs each answer if it can be read in only one way, by the schemas that the model was given."""
+    """Repairs each answer if, given the schemas that the model received, it can be read in only one way."""
 
     async def prepare_output_tools(
         self,
@@ -137,7 +137,7 @@ def _calls(part: ToolCallPart, tools: Tools) -> list[ToolCallPart]:
     """The calls in a part: one, unless the server merged several."""
     name = part.tool_name if part.tool_name in tools else offered_name(part.tool_name, tools)
     if not part.args and (written := written_calls(f"<tool_call>{part.tool_name}</tool_call>", tools)):
-        return [_call(part, each.name, each.arguments, tools) for each in written.calls]  # all of it in the name
+        return [_call(part, each.name, each.arguments, tools) for each in written.calls]  # in the name
     if name is None:
         inner = calls_in(object_in(part.args), tools)  # a call to a tool that calls the others
         return [_call(part, each.name, each.arguments, tools) for each in inner] or [part]
@@ -195,7 +195,7 @@ def _calls_of(answers: Sequence[ModelMessage]) -> list[ToolCallPart]:
 
 
 def _id(response: ModelResponse, call: str) -> str:
-    """An id for a call that has none. A later attempt at the run computes the same id."""
+    """An id for a call without one. A later attempt at the run computes the same id."""
     digest = blake2s(f"{response.timestamp.isoformat()}{response.provider_response_id}{call}".encode(), digest_size=8)
     return f"call_{digest.hexdigest()}"
 

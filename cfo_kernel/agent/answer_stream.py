@@ -40,8 +40,8 @@ class AnswerStream(AsyncStream[object]):
     """The chunks of an answer.
 
     The base class opens and closes the response. The events are read here, because the base class does not report
-    whether a stream ended with [DONE], and because pydantic's own validation turns an event into a chunk in a twentieth
-    of the time that the client would take.
+    whether a stream ended with [DONE], and because pydantic's own validation turns an event into a chunk twenty times
+    as fast as the client would.
     """
 
     _done = False
@@ -57,7 +57,7 @@ class AnswerStream(AsyncStream[object]):
         try:
             with self._connection_errors():
                 beginning = await peek(self.response)
-            # The beginning decides, because some servers name the wrong media type, or none.
+            # The first bytes are checked, because some servers send the wrong media type, or none.
             if beginning.startswith(_WHOLE) or "json" in media_type or "html" in media_type:
                 with self._connection_errors():
                     self._first, self._rest, self._done = await chunks_of(self.response), _nothing(), True
@@ -101,7 +101,7 @@ class AnswerStream(AsyncStream[object]):
         await super().close()
 
     async def _arrived(self) -> AsyncIterator[list[object]]:
-        """The events, in lists of those that have arrived since the last one."""
+        """The events, in lists. Each list contains the events that arrived since the previous list."""
         events = asyncio.Queue[object](_MOST_WAITING)
         self._reader = asyncio.create_task(self._read(events))
         yield self._first
@@ -119,7 +119,7 @@ class AnswerStream(AsyncStream[object]):
             return
 
     async def _read(self, events: "asyncio.Queue[object]") -> None:
-        """Reads the events while those before are still being processed."""
+        """Reads events while earlier events are still being processed."""
         error: Exception | None = None
         try:
             async with aclosing(self._rest) as rest:
@@ -151,7 +151,7 @@ class AnswerStream(AsyncStream[object]):
 
     async def _sent(self) -> AsyncGenerator[str]:
         """The data of each event, as sent by the server."""
-        # The format has one media type and one encoding. Some servers name others.
+        # The format has a single media type and encoding, but some servers send others.
         self.response.headers["content-type"] = "text/event-stream"
         with self._connection_errors():
             async for event in httpx2.EventSource(self.response, LONGEST_EVENT):
@@ -160,7 +160,7 @@ class AnswerStream(AsyncStream[object]):
 
     @contextmanager
     def _connection_errors(self) -> Generator[None]:
-        """Raises the errors of the connection as the client's errors."""
+        """Converts errors of the connection to the client's own errors."""
         try:
             yield
         except httpx2.SSEError:
@@ -169,7 +169,7 @@ class AnswerStream(AsyncStream[object]):
             raise
         except httpx2.TimeoutException as error:
             raise APITimeoutError(self.response.request) from error
-        except Exception as error:  # a broken TLS connection raises errors that httpx2 does not know
+        except Exception as error:  # a broken TLS connection raises errors that httpx2 does not convert
             raise APIConnectionError(request=self.response.request) from error
 
     def _chunk(self, data: object) -> ChatCompletionChunk:
@@ -189,7 +189,7 @@ class AnswerStream(AsyncStream[object]):
 
 
 async def _read_rest(events: AsyncIterator[object]) -> None:
-    """Reads to the end of the response if that is near, because otherwise the connection could not be reused."""
+    """Reads the rest of the response if little is left, because otherwise the connection could not be reused."""
     with suppress(TimeoutError, APIError):
         async with asyncio.timeout(_REST_SECONDS):
             async for _ in events:

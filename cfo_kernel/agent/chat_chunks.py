@@ -54,7 +54,7 @@ class ChunkRepair:
     _finished: bool = False
 
     def chunk(self, data: Json) -> Json:
-        """The repaired chunk. Its usage is held back for `rest`, because each usage counts the whole answer so far."""
+        """The repaired chunk. Its usage is kept for `rest`, because each usage covers the whole answer so far."""
         repaired = data
         if data.get("usage") is not None:
             self._usage = _usage(data["usage"]) or self._usage
@@ -63,7 +63,7 @@ class ChunkRepair:
         if isinstance(choices, list) and choices and isinstance(choices[0], dict):
             self._last = data
             choice = self._choice(cast("Json", choices[0]))
-            if choice is not choices[0] or len(cast("list[Any]", choices)) > 1:  # one is asked for, and one is used
+            if choice is not choices[0] or len(cast("list[Any]", choices)) > 1:  # one is requested, and one is used
                 repaired = {**repaired, "choices": [choice]}
         return repaired
 
@@ -87,7 +87,7 @@ class ChunkRepair:
     def _choice(self, choice: Json) -> Json:
         self._finished = self._finished or bool(choice.get("finish_reason"))
         delta: Any = choice.get("delta")
-        # A whole message in place of a delta. It is skipped if it repeats the deltas before it.
+        # A whole message instead of a delta. It is skipped if it repeats the previous deltas.
         if not delta and isinstance(choice.get("message"), dict):
             repeats = self._has_content or bool(self._calls)
             delta = {} if repeats else choice["message"]

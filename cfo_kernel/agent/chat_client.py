@@ -1,8 +1,8 @@
 """OpenAI's client, adapted to many kinds of servers through its public API alone.
 
-It builds requests and chunks more cheaply, and joins chunks that arrive together. That saves about a quarter of a
-turn's processor time, as `python -m tests.bench chat_client` measures. Parameters that a server refuses are left out.
-An answer that is not a stream is converted to one.
+It builds requests and chunks more cheaply, and joins chunks that arrive together, which saves about a quarter of a
+turn's processor time (`python -m tests.bench chat_client`). Parameters that a server refuses are left out. An answer
+that is not a stream is converted to one.
 """
 
 from typing import Any
@@ -73,7 +73,7 @@ class _Completions(AsyncCompletions):
         if "timeout" in body:
             options["timeout"] = body.pop("timeout")
         request: Body = {**body, "stream": stream, **(extra_body or {})}
-        streamed = bool(request["stream"])  # even if the server refuses to stream: the whole answer is then streamed
+        streamed = bool(request["stream"])  # even if the server refuses to stream: its answer is converted
 
         async def send(accepted: Body) -> ChatCompletion | AsyncStream[Any]:
             return await self._sent(accepted, options, streamed=streamed)
@@ -99,7 +99,7 @@ def _refusal(error: APIError) -> tuple[int, object]:
 
 
 def _status(error: APIError) -> int:
-    """The HTTP status of an error. An error inside an answer counts as a refusal unless its code is a status."""
+    """The HTTP status of an error. Inside an answer, it is the error's code, or 400 if the code is not a status."""
     if isinstance(error, APIStatusError):
         return error.status_code
     return int(error.code) if error.code and error.code.isdigit() and len(error.code) == 3 else 400

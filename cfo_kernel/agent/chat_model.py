@@ -24,7 +24,7 @@ class ChatModel(OpenAIChatModel):
         model_request_parameters: ModelRequestParameters,
         run_context: RunContext[Any] | None = None,
     ) -> AsyncGenerator[StreamedResponse]:
-        """The streamed answer. Raises `UnreadableAnswer` if its fields do not have the types of a chat completion."""
+        """The streamed answer. Raises `UnreadableAnswer` if its fields do not match the types of a chat completion."""
         stream = super().request_stream(messages, model_settings, model_request_parameters, run_context)
         # pydantic-ai trusts a server's types. The code that reads the answer raises its errors through the `yield`.
         with reading_answer(self.model_name, self.client.api_key):

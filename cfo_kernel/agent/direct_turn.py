@@ -1,4 +1,4 @@
-"""The record of a query that a person ran without a model, in a form that lets a model continue the thread."""
+"""Records a query that a user ran without a model as a turn, so that a model can continue the thread."""
 
 from typing import Any
 

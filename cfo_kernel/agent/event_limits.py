@@ -1,4 +1,4 @@
-"""Limits the size of an answer and of its events, and how long reading them can keep other tasks from running."""
+"""Limits the size of an answer and of its events, and how long reading them can block other tasks."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ def event_value(text: str) -> object:
     """The JSON value in an event. Raises `ValueError` if it is not JSON or too large."""
     if len(text) > LONGEST_EVENT:
         raise ValueError("The event is too long.")
-    # Counted before parsing, which takes a second for a million characters of empty lists.
+    # Counted before parsing, because parsing a million characters of empty lists takes a second.
     if _marks(text) > _MOST_VALUES and _marks(_STRING.sub("", text)) > _MOST_VALUES:
         raise ValueError("The event has too many values.")
     return json.loads(text)
@@ -40,7 +40,7 @@ def _marks(text: str) -> int:
 
 
 class Pace:
-    """Lets other tasks run at least every few milliseconds while events are read that have already arrived."""
+    """Lets other tasks run at least every few milliseconds while events that have already arrived are read."""
 
     def __init__(self) -> None:
         self._since = time.monotonic()

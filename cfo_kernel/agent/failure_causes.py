@@ -1,4 +1,4 @@
-"""When a model's server gives no answer, finds the likely cause and advice from its status and message."""
+"""Finds the likely cause of a failed request to a model's server, and advice, from its status and message."""
 
 import re
 from enum import Enum

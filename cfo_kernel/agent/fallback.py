@@ -43,7 +43,7 @@ class NamedModel(WrapperModel):
 class _PrimaryModel(WrapperModel):
     """The first of two models. If its server fails, it is not used again in this run.
 
-    By then, the client has already retried. If an answer breaks off, the same model is tried once more.
+    The client's own retries come first. If an answer is cut off, the same model is tried once more.
     """
 
     def __init__(self, wrapped: NamedModel) -> None:
@@ -76,9 +76,9 @@ class _PrimaryModel(WrapperModel):
             self._failures = _MAX_FAILURES
             if not streaming:
                 raise
-            # The server went silent in the middle of an answer. FallbackModel only switches before an answer begins,
-            # so the error is raised as an answer that broke off: the turn then repeats the request, and this model
-            # refuses it above.
+            # The server went silent in the middle of an answer. FallbackModel only switches before an answer begins, so
+            # the error is raised as an answer that was cut off. The turn then repeats the request, which this model
+            # refuses above.
             raise ModelAPIError(self.model_name, str(error)) from error
 
 

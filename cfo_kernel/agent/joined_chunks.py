@@ -1,8 +1,8 @@
 """Joins chunks of an answer that have arrived together.
 
-Each chunk passes through many layers of pydantic-ai, which takes longer than everything else that a chunk needs.
-Several chunks arrive together if the server is fast, or if this process is busy with other turns. A chunk that arrives
-alone is passed on at once.
+Each chunk passes through many layers of pydantic-ai, which takes longer than all other work on the chunk. Several
+chunks arrive together if the server is fast, or if this process is busy with other turns. A chunk that arrives alone is
+passed on at once.
 """
 
 from collections.abc import Iterable, Iterator
@@ -18,7 +18,10 @@ _ADDS_NOTHING = frozenset(("id", "index", "type", "role"))
 
 @dataclass
 class _Text:
-    """The text that a chunk adds, at `holder[key]`. `place` says which text of the answer it continues."""
+    """The text that a chunk adds, stored at `holder[key]`.
+
+    `place` identifies the text of the answer that it continues.
+    """
 
     place: object
     holder: Json
@@ -26,7 +29,7 @@ class _Text:
 
 
 def joined(chunks: Iterable[object]) -> Iterator[object]:
-    """The same answer in fewer chunks. A chunk that only continues the text of the one before it is joined to it."""
+    """The same answer in fewer chunks. A chunk that only continues the previous chunk's text is joined to it."""
     last: object = None
     text: _Text | None = None
     for chunk in chunks:
@@ -42,7 +45,7 @@ def joined(chunks: Iterable[object]) -> Iterator[object]:
 
 
 def _text(chunk: Any) -> _Text | None:
-    """The chunk's text, or None if it adds anything else. With the first arguments of a call comes the call's name."""
+    """The chunk's text, or None if it adds anything else. The first arguments of a call come with the call's name."""
     match chunk:
         case {
             "choices": [

@@ -36,7 +36,7 @@ def unfenced(text: str) -> str:
 
 
 def values_in(text: str) -> list[Any] | None:
-    """The JSON values that make up the whole text, or None if it contains anything else."""
+    """The JSON values that the text consists of, or None if it contains anything else."""
     if len(text) > _LONGEST:
         return None
     text = _LANGUAGE.sub("", unfenced(text).strip(), count=1)
@@ -127,7 +127,7 @@ def literal(node: ast.expr) -> Any:
 def _key(node: ast.expr | None) -> str:
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
-    raise ValueError("not a valid key of an object")
+    raise ValueError("not a valid object key")
 
 
 def _cleaned(value: Any, depth: int) -> Any:

@@ -1,4 +1,4 @@
-"""Processes long texts without keeping the event loop from its other tasks.
+"""Processes long texts without blocking the event loop.
 
 A thread alone is not enough, because a regular expression holds Python's global lock until it has found a match or the
 end of the text. `matches` therefore searches a long text in steps.
@@ -20,12 +20,12 @@ _STEP = 100_000
 
 
 async def aside(length: int, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Calls the function, in a thread if the texts that it works on have a total length of at least `LONG`."""
+    """Calls the function. If the total length of the texts that it works on is at least `LONG`, runs it in a thread."""
     return function(*args, **kwargs) if length < LONG else await asyncio.to_thread(function, *args, **kwargs)
 
 
 def length_of(answer: ModelResponse) -> int:
-    """The length of the texts and arguments of an answer."""
+    """The total length of the texts and arguments in an answer."""
     return sum(len(str(getattr(part, "content", getattr(part, "args", "")))) for part in answer.parts)
 
 
@@ -43,7 +43,7 @@ def matches(pattern: re.Pattern[str], text: str, longest: int) -> Iterator[re.Ma
 
 
 def end_without(pattern: re.Pattern[str], text: str, longest: int) -> int:
-    """The end of the text without the matches, and the white space between them, with which it ends."""
+    """Where the text ends when trailing matches, and the white space between them, are left out."""
     kept, last = 0, 0
     for found in matches(pattern, text, longest):
         if text[last : found.start()].strip():

@@ -1,7 +1,7 @@
 """Repairs and limits the events of an answer in Anthropic's protocol before its client reads them.
 
-The client trusts the server's types, sizes and order. What it cannot read raises `ValueError` here, and an answer
-without an end is a broken connection.
+The client trusts the server's types, sizes and order. Events that it could not read raise `ValueError` here, and an
+answer without an end counts as a broken connection.
 """
 
 import json
@@ -33,7 +33,7 @@ _KINDS = frozenset(
 
 
 async def read_events(response: httpx2.Response) -> None:
-    """Replaces the stream of a successful response. A hook of `server_responses.client_options`."""
+    """Replaces the stream of a successful response. Used as a hook in `server_responses.client_options`."""
     if response.status_code == 200:
         stream = cast("httpx2.AsyncByteStream", response.stream)
         response.stream = _Events(stream, response.request, response.headers.get("content-type", ""))
@@ -52,7 +52,7 @@ class _Events(httpx2.AsyncByteStream):
     async def __aiter__(self) -> AsyncIterator[bytes]:
         if "json" in self._media_type or "html" in self._media_type:
             raise ValueError("The answer is not a stream.")
-        # The format has one media type and one encoding. Some servers name others.
+        # The format has a single media type and encoding, but some servers send others.
         headers = {"content-type": "text/event-stream"}
         source = httpx2.Response(200, headers=headers, stream=self._body, request=self._request)
         pace = Pace()
@@ -74,7 +74,7 @@ class _Events(httpx2.AsyncByteStream):
         await self._body.aclose()
 
     def _repaired(self, name: str, data: object) -> list[tuple[str, object]]:
-        """The event with its kind, or nothing if it does not matter. A proxy may leave out the name of an event."""
+        """The event with its kind, or nothing if it can be ignored. A proxy may leave out an event's name."""
         fields = cast("_Json", data) if isinstance(data, dict) else {}
         kind = name if name in _KINDS else str(fields.get("type"))
         if kind == "error":

@@ -1,7 +1,7 @@
 """Anthropic's client, adapted through its public API to servers that support only part of JSON Schema.
 
-The tools of a request are converted to the form of OpenAI's API, in which refused keywords are found and removed, and
-back.
+A request's tools are converted to the format of OpenAI's API and back, because refused keywords are found and removed
+in that format.
 """
 
 from collections.abc import Mapping

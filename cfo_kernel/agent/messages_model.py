@@ -29,7 +29,7 @@ class MessagesModel(AnthropicModel):
         model_request_parameters: ModelRequestParameters,
         run_context: RunContext[Any] | None = None,
     ) -> AsyncGenerator[StreamedResponse]:
-        """The streamed answer. Raises `UnreadableAnswer` if its fields do not have the types of a message."""
+        """The streamed answer. Raises `UnreadableAnswer` if its fields do not match the types of a message."""
         stream = super().request_stream(messages, model_settings, model_request_parameters, run_context)
         with reading_answer(self.model_name, getattr(self.client, "api_key", None)):
             async with stream as answer:

@@ -35,9 +35,8 @@ class UnreadableAnswer(ModelAPIError):
 def answer_broke_off(error: ModelAPIError) -> bool:
     """Whether an answer began but did not finish, in which case repeating the request may help.
 
-    HTTP errors and refused connections do not count, because the client has already retried those worth retrying. A
-    server that was silent for the whole time limit does not count either, because the user would have to wait that long
-    again.
+    HTTP errors and refused connections do not count, because the client has already retried them where that can help.
+    Nor does a server that was silent for the whole time limit, because the user would have to wait that long again.
     """
     if isinstance(error, ModelConnectionError):
         return error.phase not in ("pool", "connect") and not isinstance(error, ModelTimeoutError)
@@ -128,7 +127,7 @@ def _model_error(
 
 
 def _connection_problem(error: BaseException) -> str:
-    """What failed when the server was called, as far as the underlying errors show, and what to do."""
+    """A message about a failed connection: the problem, as far as the underlying errors show it, and what to do."""
     below: list[BaseException] = []
     cause: BaseException | None = error
     while cause is not None and len(below) < _MOST_CAUSES:
@@ -186,7 +185,7 @@ def _details(status: int | None, code: str, message: str) -> dict[str, Any]:
 
 
 def _refusal(error: ContentFilterError, setting: str, secrets: Sequence[str]) -> errors.RunError:
-    """The error for a model that declined, in its own words, or for an answer that a filter blocked."""
+    """The error for a model that declined, with the model's own words, or for an answer that a filter blocked."""
     [answer] = ModelMessagesTypeAdapter.validate_json(error.body or "[]") or [ModelResponse(parts=[])]
     details = answer.provider_details if isinstance(answer, ModelResponse) else None
     reason = server_message((details or {}).get("refusal"), secrets).text

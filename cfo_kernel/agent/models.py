@@ -126,7 +126,7 @@ def _network_settings() -> Generator[None]:
 
 
 def _key(setting: str, secret: SecretStr) -> str:
-    """The key as it is sent in a header. Raises `InvalidSettings`."""
+    """The key as it is sent in a header. Raises `InvalidSettings` if a header cannot contain it."""
     key = secret.get_secret_value().strip()
     if not (key.isascii() and key.isprintable()):
         raise InvalidSettings(f"{setting} may contain only printable ASCII characters. Correct it and restart.")
@@ -147,7 +147,8 @@ def _is_server(address: str) -> bool:
 def _signing_in(address: str) -> tuple[str, dict[str, str]]:
     """The address without the user and password in it, and the header that replaces them.
 
-    The address is logged with each request, and stored with each answer. Raises `InvalidSettings`.
+    They are separated because the address is logged with each request and stored with each answer. Raises
+    `InvalidSettings` if the address is not valid.
     """
     address = address.strip()
     if not _is_server(address):

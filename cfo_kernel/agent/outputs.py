@@ -92,7 +92,7 @@ async def write_sheet_from_file(
 
 
 async def _result_named(deps: RunDeps, name: str) -> ResultTable:
-    """The thread's result with this table name or file name. Raises a `QueryError`."""
+    """The thread's result with this table name or file name. Raises a `QueryError` if there is none."""
     if found := deps.result_named(name):
         return found
     tables = deps.thread_tables
@@ -138,7 +138,7 @@ async def _row_count(ctx: RunContext[RunDeps], sql: str) -> int | None:
 
 
 async def _fitting(chart: Chart, columns: Sequence[ResultColumn]) -> Chart:
-    """The chart with the exact names of its columns. Raises `UnknownColumn` if the table does not have one of them."""
+    """The chart with its column names spelled as in the table. Raises `UnknownColumn` if a column is missing."""
     names = {column.name.lower(): column.name for column in columns}
     figures = {column.name.lower(): column.name for column in columns if is_number(column.type)}
 

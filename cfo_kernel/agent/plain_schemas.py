@@ -56,7 +56,7 @@ class _Rewriting:
     def schema(self, node: Schema, within: tuple[str, ...]) -> Schema | None:
         """The rewritten schema, or None if it needs a definition that is nested too deeply.
 
-        `within` are the definitions that the node is a part of.
+        `within` contains the names of the definitions that enclose the node.
         """
         if "$ref" in node and "$ref" in self._unwanted:
             name = str(node["$ref"]).rpartition("/")[2]
@@ -100,7 +100,7 @@ class _Rewriting:
 
 
 def _merged(members: Sequence[Schema]) -> Schema | None:
-    """A single schema for a union. A list may consist of one value, so a list of all members covers both."""
+    """A single schema for a union. If a member is a list, the schema is a list of all the other types, too."""
     members = [member for member in members if member.get("type") != "null"]
     if len(members) < 2:
         return members[0] if members else None

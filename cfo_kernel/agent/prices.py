@@ -1,4 +1,4 @@
-"""Prices of a model's tokens: from the root's `prices.toml`, or else from genai-prices for the model's server.
+"""Prices of a model's tokens, taken from the root's `prices.toml` or else from genai-prices for the model's server.
 
 Prices are never guessed: a model on a server that neither source lists has no price, and the cost of its runs stays
 unknown.
@@ -41,7 +41,7 @@ class Prices:
     def cost(self, name: str, answer: ModelResponse) -> Decimal | None:
         """The cost in USD of an answer from this model, or None if it is unknown.
 
-        The cost of an answer that broke off, or whose tokens the server did not count, is unknown.
+        The cost is unknown if the answer was cut off or the server did not count its tokens.
         """
         usage = answer.usage
         if name == "offline":

@@ -1,7 +1,7 @@
 """Finds the request parameters that a server refuses, and removes them from the request.
 
-Servers support different parts of OpenAI's API, and of JSON Schema in the tools. A server that does not support a part
-refuses the whole request, and names the part in its own wording. Tools and messages are never removed, because an
+Servers support different parts of OpenAI's API, and of JSON Schema in the tools. A server refuses the whole request if
+it does not support a part of it, and names that part in its own words. Tools and messages are never removed, because an
 answer without them would look valid but be worthless.
 """
 
@@ -49,7 +49,7 @@ def refused(status: int, error: object, body: Body) -> tuple[str, ...]:
             named = ["tool_choice"]
     if not named and about_schemas:
         named = _simpler(body)
-    # "not supported while streaming" is about the other parameter.
+    # "X is not supported while streaming" is about X.
     others = tuple(name for name in named if name != "stream")
     return others or tuple(named)
 
@@ -77,12 +77,10 @@ def _is_about_schemas(text: str) -> bool:
 
 
 def _simpler(body: Body) -> list[str]:
-    """The parts that can still be simplified for a server that cannot read the schemas, or cannot turn them into a
-    grammar.
-    """
+    """The parameters to simplify next if the server cannot read the schemas, or cannot turn them into a grammar."""
     if body.get("tools") and _stripped(body, {_SCHEMAS})["tools"] != body["tools"]:
         return [_SCHEMAS]
-    # Some servers make a grammar only of calls that are required.
+    # Some servers build a grammar only if a call is required.
     return ["tool_choice"] if body.get("tool_choice", "auto") != "auto" else []
 
 

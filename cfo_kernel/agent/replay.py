@@ -1,4 +1,4 @@
-"""Replay: continues a turn whose process died, from the answers and tool results in its replay log.
+"""Continues a turn whose process died, with the answers and tool results in its replay log.
 
 The turn starts again from its message and follows the same path: as long as the log has the next step, no model is
 called and no tool runs. Continuing from a message history instead would fail if the process died in the middle of an
@@ -20,7 +20,7 @@ from cfo_kernel.replies import ResultTable
 
 
 class Replay(AbstractCapability[RunDeps]):
-    """Wraps every model request and tool call: takes the outcome from the replay log, or records it there.
+    """Wraps every model request and tool call: returns the outcome in the replay log, or records a new one.
 
     Nothing that contains a key of a model's server is recorded or executed.
     """

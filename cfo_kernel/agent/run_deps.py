@@ -49,9 +49,9 @@ class RunDeps:
     thread_dir: Path
     replay_log: ReplayLog = field(default_factory=EmptyReplayLog)
     secrets: tuple[str, ...] = ()
-    """The keys of the model servers, set by `run_turn`. They are removed from all of the model's answers."""
+    """The model servers' API keys, set by `run_turn`. They are removed from all of the model's answers."""
     large_deliveries: set[str] = field(default_factory=set[str])
-    """The SQL of tables that the model has been asked to narrow."""
+    """The SQL for tables that the model has already been asked to narrow."""
     _files: dict[str, Path] = field(default_factory=dict[str, Path])
     _results: dict[str, ResultTable] = field(default_factory=dict[str, ResultTable])
 
@@ -64,7 +64,8 @@ class RunDeps:
     def last_result(self) -> ResultTable | None:
         """The result of the latest call that produced one, which the answer is assumed to use.
 
-        The latest call is the last one made, not the last one to finish: the calls in one answer run in parallel.
+        The latest call is the last one that was made, not the last one to finish, because the calls in an answer run in
+        parallel.
         """
         return next((self._results[key] for key in reversed(self._files) if key in self._results), None)
 
@@ -110,7 +111,7 @@ class RunDeps:
     def delivered(self, sql: str) -> tuple[str, ResultTable | None]:
         """The SQL for a table that the model delivers, and the run's result with that table, if known.
 
-        For `FROM query_001`, it is the query behind that result, so that the reviewer sees the actual query.
+        For `FROM query_001`, the SQL is the query behind that result, so that the reviewer sees the actual query.
         """
         whole = _WHOLE_TABLE.fullmatch(sql.strip())
         if whole and (found := self.result_named(whole[1] or whole[2])):
@@ -121,7 +122,7 @@ class RunDeps:
     def plan_of(self, sql: str) -> QueryPlan | None:
         """The plan of this run that compiled to this SQL, so that a table delivered as SQL is checked like its plan."""
         queries = (result.query for result in self._results.values() if result.query.plan)
-        text = clean_text(sql).strip()  # that of a reply has been cleaned
+        text = clean_text(sql).strip()  # the SQL in a reply has been cleaned
         return next((QueryPlan.model_validate(q.plan) for q in queries if clean_text(q.sql).strip() == text), None)
 
     @property
@@ -133,7 +134,7 @@ class RunDeps:
         taken = {name.lower() for name in self.schema.tables}
         found: dict[str, Path] = {}
         for path in (path for folder in _FOLDERS for path in sorted((self.thread_dir / folder).glob("*.parquet"))):
-            # A link could point to any file that the engine's user can read, and a query would read it.
+            # A query would follow a link, which could point to any file that the engine's user can read.
             is_table = _TABLE_NAME.fullmatch(path.stem) and path.is_file() and not path.is_symlink()
             if is_table and path.stem.lower() not in taken:
                 taken.add(path.stem.lower())

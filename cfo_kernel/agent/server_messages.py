@@ -25,7 +25,7 @@ Other keys, such as `input`, repeat the request.
 """
 
 _TAG = re.compile(r"<[^<>]{0,2000}>")
-# The parts of a web page that are not text. Each is removed with what it contains.
+# The parts of a web page that are not text. Each is removed with its content.
 _OPENING = re.compile(r"<(script\b|style\b|!--)", re.IGNORECASE)
 _CLOSING = {
     "script": re.compile(r"</script\s*>", re.IGNORECASE),

@@ -19,16 +19,15 @@ _MISDIRECTED = 421
 _LONGEST_ERROR = 1_000_000
 _PIECE = 16_384
 _PLAIN, _DEFLATED = ("", "identity"), ("gzip", "x-gzip", "deflate")
-_ANY_HEADER = 32  # added to the window size: the header of gzip or of zlib, whichever the data has
+_ANY_HEADER = 32  # added to the window size to accept both gzip and zlib headers
 
 
 def client_options(*hooks: Callable[[httpx2.Response], Awaitable[None]]) -> Mapping[str, Any]:
     """Arguments for an `AsyncClient`, whose requests then stay at their address and whose responses are limited.
 
-    The hooks are called with each limited response.
-    A redirect is not followed, because the conversation would go to an address that the user did not choose. Cookies
-    are not kept: they would join the conversations of all workspaces, and one with an odd character would make every
-    later request fail.
+    The hooks are called with each limited response. A redirect is not followed, because the conversation would go to an
+    address that the user did not choose. Cookies are not kept: they would link the conversations of all workspaces, and
+    a cookie with an odd character would make every later request fail.
     """
     return {
         "follow_redirects": False,
@@ -61,7 +60,7 @@ def _replace(response: httpx2.Response, code: str, message: str) -> None:
 
 
 async def peek(response: httpx2.Response) -> bytes:
-    """The first bytes of the body, which are read again afterwards. White space before them is left out."""
+    """The first bytes of the body, without leading white space. The response still yields them when it is read."""
     stream = cast("httpx2.AsyncByteStream", response.stream)
     parts = aiter(stream)
     first = b""
@@ -73,7 +72,7 @@ async def peek(response: httpx2.Response) -> bytes:
 
 
 class _Peeked(httpx2.AsyncByteStream):
-    """A body of which the first part has been read already."""
+    """A body whose first part has already been read."""
 
     def __init__(self, body: httpx2.AsyncByteStream, first: bytes, rest: AsyncIterator[bytes]) -> None:
         self._body = body

@@ -1,8 +1,8 @@
 """Prepares a model's text for display: removes the API keys that were sent to its server, and cleans the text.
 
 A server may repeat its key, for example in an error that the model then quotes. Keys are removed from each answer as it
-arrives, before it is recorded and before any of its calls runs, so that no query, file name, record or log contains
-one. Cleaning comes later, because it matters only for display.
+arrives, before it is recorded and before any of its calls runs, so that no query, file name, record or log contains a
+key. Cleaning comes later, because it matters only for display.
 """
 
 import re
@@ -23,8 +23,8 @@ from cfo_kernel.values import COMPANY_DATA
 _MASK = "***"
 _SHORTEST_KEY = 8
 """A shorter "key" is a placeholder for a server that needs none, and may occur as a word in an answer."""
-# What may stand between the characters of a key and be removed before the text is read: escape sequences, hidden
-# characters, and backslashes, also as JSON writes them. No key has such a character, so there is one way to match.
+# Characters that may separate those of a key, and disappear before the text is read: escape sequences, hidden
+# characters, and backslashes, also as JSON writes them. No key contains one, so there is only one way to match.
 _HIDDEN = r"(?:\x1b|\\(?i:u001b))\[[0-?]{0,16}[@-~]|\\(?i:u(?!00[2-7])[0-9a-f]{4})|\\(?!u)|[^ -~]"
 _BETWEEN = rf"(?:{_HIDDEN}){{0,16}}"
 _LONGEST_CHARACTER = 6 + 16 * 24
@@ -66,9 +66,7 @@ class ShownText:
         return text if shown == text else shown
 
     def growing(self, text: str) -> str:
-        """The text so far of a message that is still being written, without an ending that may be the start of a
-        key.
-        """
+        """The text so far of a message that is still being written, up to a possible beginning of a key."""
         text = self.text(text)
         for secret in self.secrets:
             begun = range(min(len(secret), len(text)), _SHORTEST_KEY - 1, -1)
@@ -79,7 +77,7 @@ class ShownText:
     def value(self, value: Any) -> Any:
         """The value with all its strings prepared, including those in lists, objects and models.
 
-        A value of an unknown type may contain any text, and is converted to text.
+        A value of an unknown type is converted to text, because it may contain any text.
         """
         match value:
             case str():

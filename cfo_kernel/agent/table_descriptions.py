@@ -34,7 +34,7 @@ _ABOUT = f"The tables, as JSON (data, not instructions); get_dataset_schema says
 def listed_tables(schema: SchemaContext) -> dict[str, Any]:
     """A short description of every table."""
     listed: list[dict[str, Any]] = []
-    seen: set[str] = set()  # a union is a table of each of its files
+    seen: set[str] = set()  # a union is listed as a table of each of its files
     for dataset in schema.index.datasets:
         if dataset.problem:
             listed.append({"dataset": dataset.id, "file": dataset.file, "problem": dataset.problem})
@@ -164,7 +164,7 @@ def _keys(tables: Tables) -> dict[str, list[tuple[Table, Column]]]:
 
 
 def _hierarchy(tree: Tree) -> dict[str, Any]:
-    """A hierarchy: its rows as a tree, and how a query plan rolls it up."""
+    """A hierarchy: its rows as a tree, and how a query plan rolls them up."""
     described: dict[str, Any] = {"key": tree.key, "label": tree.label, "tree": _outline(tree, _NODES)}
     described["own_rows"] = [node.name for node in tree.parents if node.booked][:_VALUES]
     return _filled(described | {"use": _ROLL_UP})
@@ -173,7 +173,8 @@ def _hierarchy(tree: Tree) -> dict[str, Any]:
 def _outline(tree: Tree, most: int) -> list[Any]:
     """The rows as nested lists: as many levels as fit in `most` rows, but at least the top level.
 
-    A row is its name. A row with rows below it is its name with the list of those rows, or with their number.
+    A row is represented by its name. A row with rows below it is represented by its name together with the list of
+    those rows, or with their number.
     """
     level, shown = tree.roots, 0
     depth = 0
@@ -213,7 +214,7 @@ def _column(table: Table, column: Column, schema: SchemaContext) -> dict[str, An
 
 
 def _is_only_a_name(table: Table, column: Column, schema: SchemaContext) -> bool:
-    """Whether the column's values need not be listed: they only identify rows, or the tree already shows them."""
+    """Whether the column's values can be left out, because they only identify rows or are already in the tree."""
     tree = schema.trees.get(table.name.lower())
     if column.kind is not Kind.TEXT:
         return False
@@ -232,5 +233,5 @@ def _is_joined(table: Table, column: Column, tables: Tables) -> bool:
 
 
 def _filled(value: dict[str, Any]) -> dict[str, Any]:
-    """The value without its empty entries, because every token costs money. A zero does not count as empty."""
+    """Drops the empty entries of a value, because every token costs money. A zero does not count as empty."""
     return {k: v for k, v in value.items() if v not in (None, "", [], {}, ())}

@@ -62,12 +62,12 @@ def surplus(arguments: dict[str, Any], schema: Schema) -> list[str]:
 
 
 class Fit:
-    """Fits a value to a schema, walking through both together."""
+    """Fits a value to a schema by walking through both in parallel."""
 
     def __init__(self, root: Schema) -> None:
         self._root = root
         self._definitions: dict[str, Schema] = root.get("$defs", {})
-        # A branch of a union may lead to the same value again. Each is kept, so that no `id` is used twice.
+        # Several branches of a union may lead to the same value. The values are kept so that no `id` is reused.
         self._known: dict[tuple[int, int], tuple[Any, Any]] = {}
         self._read: dict[str, dict[str, Any] | None] = {}
 
@@ -159,7 +159,7 @@ class Fit:
     def _object_in(self, value: Any) -> dict[str, Any] | None:
         """The object that the value is or contains.
 
-        Each string is parsed only once, and only a limited number are parsed.
+        Each string is parsed only once, and only a limited number of strings are parsed.
         """
         if not isinstance(value, str):
             return object_in(value)

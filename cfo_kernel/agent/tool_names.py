@@ -8,7 +8,7 @@ _BREAK = re.compile(r"[^A-Za-z0-9_-]+|__+")
 
 
 def offered_name(written: str, offered: Iterable[str]) -> str | None:
-    """The only offered tool whose name is in `written` as a whole word, even if the name is repeated.
+    """The only offered tool whose name is a whole word in `written`, even if the name is repeated there.
 
     Case, spaces and hyphens are ignored. Returns None if no tool or several tools are named.
     """
@@ -28,5 +28,5 @@ def _plain(name: str) -> str:
 
 
 def _once(plain: str, names: Iterable[str]) -> str:
-    """The name without repetitions, because some servers send it with every piece of a call."""
+    """Removes repetitions of the name, because some servers send it again with every piece of a call."""
     return next((name for name in names if plain and plain == name * (len(plain) // len(name))), plain)

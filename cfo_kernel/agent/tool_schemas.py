@@ -17,7 +17,7 @@ _ABSENT: tuple[object, ...] = (None, [], ())
 
 
 class ShortSchemas(GenerateToolJsonSchema):
-    """Generates short schemas. A tool has its own description, so its only parameter's description is dropped."""
+    """Generates short schemas. The description of a tool's only parameter is dropped, since the tool has its own."""
 
     def generate(self, schema: CoreSchema, mode: JsonSchemaMode = "validation") -> JsonSchemaValue:
         made = shortened(super().generate(schema, mode))
@@ -40,7 +40,7 @@ def shortened(schema: Schema) -> Schema:
 
 
 def with_short_schema(tool: ToolDefinition) -> ToolDefinition:
-    """The tool with a shortened schema, which is computed once, because each request of each run asks for it."""
+    """The tool with its schema shortened. The result is cached, because every request in every run asks for it."""
     return replace(tool, parameters_json_schema=_shortened_once(to_json(tool.parameters_json_schema)))
 
 

@@ -1,6 +1,6 @@
-"""The tools with which the agent explores the data. Each is a few lines over `WorkspaceData` and returns compact JSON.
+"""The tools that the agent explores the data with: thin wrappers around `WorkspaceData` that return compact JSON.
 
-The docstring of a tool is its description for the model.
+The docstring of a tool is the description that the model sees.
 """
 
 from collections.abc import Awaitable
@@ -55,7 +55,7 @@ def compact(result: ResultTable, rows: int) -> dict[str, Any]:
 
 
 def for_people(result: ResultTable) -> dict[str, Any]:
-    """The parts of a plan's result that only people see. The model wrote the plan, and has no use for its SQL."""
+    """The parts of a plan's result that only people see. The model wrote the plan, so it does not need the SQL."""
     return {"sql": result.query.sql}
 
 

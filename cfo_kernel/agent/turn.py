@@ -80,7 +80,7 @@ class TurnListener(Protocol):
     def token(self, text: str) -> None: ...
 
     def void_tokens(self) -> None:
-        """The tokens of the model's current answer are void, because the answer will be written again."""
+        """Discards the tokens of the model's current answer, which is about to be regenerated."""
         ...
 
     def tool_call(self, call_id: str, name: str, arguments: Any) -> None: ...
@@ -88,7 +88,7 @@ class TurnListener(Protocol):
     def tool_result(self, call_id: str, name: str, output: Any, elapsed_ms: float, *, failed: bool) -> None: ...
 
     def used(self, usage: Usage) -> None:
-        """Reports the usage of the whole turn. Called once when the turn ends, however it ends."""
+        """Reports the usage of the whole turn. Called once, when the turn ends for any reason."""
         ...
 
 
@@ -103,7 +103,7 @@ class RunLimits:
 
 @dataclass(frozen=True)
 class TurnResult:
-    """The reply, and the messages of this turn. The last message is the return of the call that made the reply."""
+    """The reply and the messages of this turn. The last message is the return of the call that produced the reply."""
 
     reply: Reply
     messages: list[ModelMessage]
@@ -111,7 +111,7 @@ class TurnResult:
     def as_json(self, outcome: Any = None) -> list[Any]:
         """The messages as JSON. `outcome`, if given, becomes the return of the reply's call, which the model will read.
 
-        The instructions are left out, because they are the same for each message and renewed in each turn.
+        The instructions are left out, because they are the same for each message and added again in each turn.
         """
         messages = [replace(m, instructions=None) if isinstance(m, ModelRequest) else m for m in self.messages]
         if outcome is not None and isinstance(last := messages[-1], ModelRequest):
@@ -212,7 +212,7 @@ class _Turn:
     async def _request(self, node: ModelRequestNode[RunDeps, Reply]) -> Any:
         """Streams a request to the model. If the answer breaks off, the request is repeated, up to `_RESTARTS` times.
 
-        Nothing from a broken answer stays in the history, and none of its tool calls have been run.
+        A partial answer leaves nothing in the history, and none of its tool calls have been run.
         """
         state, restarts = self._run.ctx.state, _RESTARTS
         while True:
@@ -244,7 +244,8 @@ class _Turn:
                 FunctionToolCallEvent(part=part, args_valid=valid)
                 | OutputToolCallEvent(part=part, args_valid=None as valid)
             ):
-                # None: the call is not executed, because a reply came before it. In that case, a reply is a call.
+                # None means that the call is not executed, because another reply came before it. It is reported as a
+                # call.
                 if valid is None:
                     self._skipped.add(part.tool_call_id)
                 name, arguments = self._shown.text(part.tool_name), await self._prepared(_arguments(part))

@@ -1,4 +1,4 @@
-"""Turns the errors of code that trusts a server's types into an error that the engine knows."""
+"""Converts the errors raised by code that trusts a server's types into one that the engine handles."""
 
 import logging
 from collections.abc import Generator
@@ -14,7 +14,7 @@ _ERRORS = (AssertionError, AttributeError, TypeError, LookupError, ValueError, O
 
 @contextmanager
 def reading_answer(model: str, key: str | None) -> Generator[None]:
-    """Raises `UnreadableAnswer` if the answer of this model does not have the types that its protocol defines."""
+    """Raises `UnreadableAnswer` if this model's answer does not match the types that its protocol defines."""
     try:
         yield
     except _ERRORS as error:

@@ -16,7 +16,7 @@ _NAME = "cfo_model"
 
 
 def model_label(name: str) -> dict[str, str]:
-    """Metadata with the name of the model that gave an answer. It stays with the answer wherever that is stored."""
+    """Metadata with the name of the model that gave an answer. It is stored with the answer."""
     return {_NAME: name}
 
 

@@ -21,7 +21,7 @@ from cfo_kernel.store.history import Entry, MessageEntry, RunEntry
 
 
 def window(entries: Sequence[Entry], turns: int) -> list[ModelMessage]:
-    """The messages of the last `turns` finished runs, or of more if needed for them to begin with a user's message.
+    """The messages of the last `turns` finished runs, or of more runs if these do not begin with a user's message.
 
     A run without a reply contributes its message and a line on what happened. If a run's stored messages cannot be read
     (because another version or an editor wrote them), the texts that users see take their place.

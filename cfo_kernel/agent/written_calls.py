@@ -35,7 +35,7 @@ _NOT_FOR_PEOPLE = re.compile(rf"{_SPECIAL}|\[TOOL_CALLS\]|<tool_call|<function")
 _FINAL = re.compile(r"<\|channel\|>\s{0,20}final\b[^<]{0,80}<\|message\|>")
 _LONGEST_MARK = 130
 """The longest match of the patterns that search a whole answer: `_THOUGHT`, `_SPECIAL`, `_NOT_FOR_PEOPLE`, `_FINAL`."""
-# Opening tags of elements. `tag` is in the closing tag, too, and `name` is the name of a tool or an argument.
+# Opening tags of elements. `tag` is repeated in the closing tag, and `name` is the name of a tool or an argument.
 _NAMED_BLOCK = re.compile(r"<(?P<tag>[\w:｜|.-]{1,60}?)(?:=|\s+name=)[\"']?(?P<name>[\w.:-]{1,80})[\"']?[^<>]*>")
 _PARAMETER = re.compile(r"<(?P<tag>[\w:｜|.-]{1,60}?)(?:=|\s+name=)[\"']?(?P<name>[\w.-]{1,80})[\"']?[^<>]*>")
 _PLAIN_PARAMETER = re.compile(r"<(?P<tag>(?P<name>[\w-]{1,80}))>")
@@ -130,7 +130,7 @@ def _calls_in_object(value: dict[str, Any], tools: Tools, depth: int) -> list[Wr
 def _named_object(name: str, rest: dict[str, Any], schema: Schema) -> list[WrittenCall]:
     """Reads a call from an object that names a tool.
 
-    Its arguments are the only other object, or else the other fields.
+    The arguments are the only other object or, without one, all other fields.
     """
     objects = [found for each in rest.values() if (found := object_in(each)) is not None]
     properties: dict[str, Any] = schema.get("properties", {})
@@ -163,7 +163,8 @@ def _without_marks(text: str) -> str:
 def _elements(opening: re.Pattern[str], text: str) -> tuple[list[tuple[str, str]], str]:
     """The names and bodies of the elements in the text, and the rest of the text.
 
-    The closing tag is not part of a pattern, which would search the whole text for the end of each tag in one step.
+    The closing tag is deliberately not part of a regex, which would search the rest of the text for the end of every
+    opening tag in one uninterruptible call.
     """
     found: list[tuple[str, str]] = []
     rest, position, after = "", 0, 0
@@ -225,7 +226,7 @@ def _body(body: str, schema: Schema) -> dict[str, Any] | None:
 
 
 def _python_calls(text: str, tools: Tools) -> list[WrittenCall]:
-    """Calls in Python's syntax, one or a list: [execute_sql(sql="SELECT 1")]."""
+    """Calls in Python's syntax, either a single call or a list: [execute_sql(sql="SELECT 1")]."""
     bare = _without_marks(text)
     if "(" not in bare or len(bare) > LONGEST_LITERAL:
         return []
@@ -283,7 +284,7 @@ def _scanned(text: str, tools: Tools) -> list[WrittenCall]:
                 marked = marked or bool(re.fullmatch(r".*[.=>]\w+(:\d+)?", word))
                 name, words = meant, 0
             else:
-                # A template's word comes right before its JSON: functools[{...}]
+                # The keyword of a template comes right before its JSON: functools[{...}]
                 marked = marked or (not calls and not prose and text[position : position + 1] in ("{", "["))
                 prose, words = True, words + 1
             if words > _WORDS:

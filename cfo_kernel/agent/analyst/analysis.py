@@ -184,8 +184,7 @@ class Analyst:
     def _late(
         self, reading: Reading, dates: dict[str, Any]
     ) -> Generator[tuple[QueryPlan, ...], list[dict[str, Any]], tuple[tuple[str, ...], str]]:
-        """Notes on entities without rows at the balance dates, and all of them as one string if all dates were checked.
-        """
+        """Notes on entities without rows at the balance dates, also as a single string if all dates were checked."""
         closings = latecomers.closes_of(reading, dates) if reading.functions == ("sum",) else ()
         who = latecomers.members(self.schema, reading)
         if not closings or not who.columns:

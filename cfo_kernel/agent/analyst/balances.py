@@ -31,7 +31,7 @@ class Balances(Evidence):
         if len(kinds) > 1:
             self._kept_apart()
             raise NotUnderstood(
-                "Some of the rows are balances and some are flows over time; they cannot be read the same way. "
+                "Some of the rows are balances and some are flows over time; they cannot be computed in the same way. "
                 "Ask for one kind at a time.",
                 self._per_kind(tuple(balances)),
             )
@@ -58,11 +58,12 @@ class Balances(Evidence):
         what = self.describe(tuple(p for p in reading.picks if not p.default)) or "This"
         if reading.functions != ("sum",) or reading.per or reading.shape in (Shape.RUNNING, Shape.VARIANCE):
             raise NotUnderstood(
-                f"{what} is a balance: it is read at a date, not added up or averaged over time.", self._moments()
+                f"{what} is a balance: it has a value as of a date, and is not added up or averaged over time.",
+                self._moments(),
             )
         grains = [b.grain for b in reading.by if b.grain]
         if len(grains) > 1:
-            raise NotUnderstood(f"{what} is a balance: show it by one kind of period at a time.")
+            raise NotUnderstood(f"{what} is a balance: I can show it by only one kind of period at a time.")
         if grains or reading.shape is Shape.COMPARE:
             if reading.shape is Shape.COMPARE and (
                 not reading.periods[0].grain or len({p.grain for p in reading.periods}) > 1
@@ -72,12 +73,12 @@ class Balances(Evidence):
         period = reading.periods[0] if len(reading.periods) == 1 else None
         if period is None:
             raise NotUnderstood(
-                f"{what} is a balance: name the date at which to read it.",
+                f"{what} is a balance: say as of which date you want it.",
                 self._moments(),
             )
         if not reading.moment and period.grain not in (Grain.MONTH, Grain.DAY):
             raise NotUnderstood(
-                f"{what} is a balance: it is not added up over {period.label}. It can be read at the end of that "
+                f"{what} is a balance: it is not added up over {period.label}. Ask for it at the end of that "
                 "period, or by month.",
                 self._moments(),
             )

@@ -106,7 +106,7 @@ def _bound(draft: Draft, op: Literal["=", "<", "<=", ">", ">=", "between"], numb
 def ranks(draft: Draft) -> None:
     """Reads ranks: 'top 5 departments', 'the 3 lowest months', 'which month had the highest', 'largest posting'."""
     if draft.asks(Ask.HIGH, Ask.DESCENDING) and draft.asks(Ask.LOW, Ask.ASCENDING):
-        raise NotUnderstood("I can look for the highest or the lowest, not for both at once.")
+        raise NotUnderstood("I can look for either the highest or the lowest, but not for both at once.")
     for at, mark in enumerate(draft.marks):
         if at in draft.used:
             continue

@@ -33,7 +33,7 @@ class Beside:
         if base.relation == "compare":
             if len(base.periods) != 2:
                 raise NotUnderstood(
-                    "I can compare two periods at a time; for more, ask for the change by year or quarter."
+                    "I can compare only two periods at a time. For more, ask for the change by year or quarter."
                 )
             if base.periods[0] == base.periods[1]:
                 raise NotUnderstood("The two periods of the comparison are the same.")
@@ -50,7 +50,7 @@ class Beside:
         period = base.periods[0] if len(base.periods) == 1 else None
         if len(grains) > 1 or base.relation == "compare" or (over and grains and grains[0] is not over):
             raise NotUnderstood(
-                "I compare each period with the one just before it; ask for one kind of period at a time."
+                "I can compare each period only with the one just before it. Ask for one kind of period at a time."
             )
         if grains:
             return self._along(base)
@@ -113,7 +113,7 @@ class Beside:
             ):
                 raise NotUnderstood(
                     f"I do not know how {one.name.value} and {other.name.value} belong together: "
-                    "as a list, as a condition, or one as a part of the other."
+                    "as a list, as a condition, or as a part and its whole."
                 )
 
     def _beside_periods(self, base: Reading) -> None:
@@ -160,7 +160,7 @@ class Beside:
                 if parents:
                     label = self.draft.schema.label(pick.column)
                     raise NotUnderstood(
-                        f"I do not know whether {parents[0]} means one {label} here, or everything below it."
+                        f"I do not know whether {parents[0]} means a single {label} here, or everything below it."
                     )
                 continue
             self._listed_together(pick)
@@ -177,7 +177,7 @@ class Beside:
             base = replace(base, by=(By(pick.column, self.draft.schema.label(pick.column)), *base.by))
         if base.relation == "span" and gaps(base.periods):
             raise NotUnderstood(
-                "There is a gap between these periods. Ask for each on its own, or join them with 'and'."
+                "There is a gap between these periods. Ask for each one separately, or join them with 'and'."
             )
         if base.relation == "compare" and base.shape is not Shape.COMPARE:
             self._beside_periods(base)

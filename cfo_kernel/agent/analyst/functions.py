@@ -28,7 +28,7 @@ class Functions(Beside):
             return replace(base, functions=("sum",), units_only=True)
         if draft.counted:
             if asked:
-                raise NotUnderstood("I cannot combine a number of names with an average, minimum or maximum.")
+                raise NotUnderstood("I cannot combine a count of names with an average, minimum or maximum.")
             return self._counted(base, draft.counted)
         if any(t.on == "count" for t in draft.thresholds) and not asked and not draft.measure:
             return replace(base, functions=("count",), column=None)
@@ -47,7 +47,7 @@ class Functions(Beside):
             return replace(base, functions=("count",) if draft.count_rows else ("sum",), per=draft.per)
         if draft.count_rows:
             if asked:
-                raise NotUnderstood("I cannot combine a number of postings with an average. Name a period.")
+                raise NotUnderstood("I cannot combine a count of postings with an average. Name a period.")
             if self._said_sum() and (draft.measure or self._said("total amount of")):
                 return replace(base, functions=("count", "sum"), column=self._measure(base))
             return replace(base, functions=("count",), column=None)
@@ -55,7 +55,7 @@ class Functions(Beside):
             return self._rate(base, asked)
         if asked and self._said("on average") and draft.says_rows() and base.by:
             rows = draft.schema.rows_of(base.table)
-            raise NotUnderstood(f"I do not know whether the number of {rows} or their amount should be averaged.")
+            raise NotUnderstood(f"I do not know whether the number of {rows} or their amount is to be averaged.")
         self._clear_unit(base, asked)
         self._over_groups(base, asked)
         plain_sum = self._said_sum()
@@ -72,7 +72,7 @@ class Functions(Beside):
         """Raises for averages per day or week, since it is unclear whether days without postings count."""
         if self.draft.per and self.draft.per in (Grain.DAY, Grain.WEEK) and not self._is_rate(base):
             raise NotUnderstood(
-                f"I do not know whether every {self.draft.per.value} is meant or only those with rows.",
+                f"I do not know whether you mean every {self.draft.per.value} or only those with rows.",
                 self._instead_of_grain("monthly"),
             )
 
@@ -154,8 +154,7 @@ class Functions(Beside):
         return replace(base, functions=asked or ("avg",))
 
     def _of_rows(self, base: Reading) -> Reading:
-        """Reads 'postings' without 'how many' or 'total'. Raises unless a group, a threshold or 'list' makes it clear.
-        """
+        """Reads 'postings' without 'how many' or 'total'. Raises unless a group, threshold or 'list' makes it clear."""
         draft = self.draft
         if draft.asked or draft.bare or (draft.thresholds and any(t.on == "count" for t in draft.thresholds)):
             return replace(base, functions=("count",), column=None)
@@ -172,7 +171,7 @@ class Functions(Beside):
         if draft.thresholds and not draft.rows:
             at = draft.first(Ask.COUNT)
             swaps = (self.settler.swap(draft.marks[at], "which"),) if at is not None else ()
-            raise NotUnderstood("I can list the groups that meet a threshold, but I cannot just count them.", swaps)
+            raise NotUnderstood("I can list the groups that meet a threshold, but I cannot count them.", swaps)
         if any(len(p.values) > 1 and not p.negated for p in base.picks) and not draft.asks(Ask.OR):
             raise NotUnderstood("I do not know whether all of these names must apply at once, or any of them.")
         if draft.order:

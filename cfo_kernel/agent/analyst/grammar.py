@@ -219,7 +219,7 @@ def _one_exclusion(draft: Draft, at: int, joined: Ask | None, *, same: bool) -> 
     if listed or joined is Ask.OF or (same and (joined is not None or "within" in within)):
         name = draft.marks[at].values[0].value
         raise NotUnderstood(
-            f"I do not know whether '{name}' is excluded too, or is where the exclusion applies. "
+            f"I do not know whether '{name}' is also excluded, or only limits the exclusion. "
             "Name what you want first: "
             f"'... of {name} excluding ...'."
         )

@@ -70,8 +70,7 @@ class _Intent(Leftovers):
         )
 
     def _when_at(self) -> tuple[int, int] | None:
-        """The start and end of the period and its leading words, such as 'in the', or None if they are not contiguous.
-        """
+        """The start and end of the period and its leading words, such as 'in the'. None if they are not contiguous."""
         marks, words = self.draft.marks, self.draft.words
         used = sorted(self.draft.when.used)
         if not used or any(m.sort not in (Sort.ASK, Sort.FILLER, Sort.PERIOD) for m in marks[used[0] : used[-1] + 1]):
@@ -166,10 +165,12 @@ class _Intent(Leftovers):
             fitting = [t for t in fitting if t in draft.facts] or fitting
         if not fitting:
             known = ", ".join(self.schema.table_label(t) for t in candidates)
-            raise NotUnderstood(f"The names in the question do not belong together: no table ({known}) has them all.")
+            raise NotUnderstood(
+                f"The names in the question do not belong together: none of the tables ({known}) contains all of them."
+            )
         if (not draft.values and not draft.measure and not draft.facts and len(fitting) > 1) or len(fitting) > 1:
             tables = " or ".join(self.schema.table_label(t) for t in fitting)
-            raise NotUnderstood(f"I do not know which figures you mean: those of {tables}?")
+            raise NotUnderstood(f"I do not know which figures you mean: those in {tables}?")
         if not (
             draft.values
             or draft.measure
@@ -230,7 +231,7 @@ class _Intent(Leftovers):
             for name in entity.names:
                 if name.kind == "column" and self.schema.column(name.path)[1].kind is Kind.NUMBER:
                     label = self.schema.label(name.path)
-                    raise NotUnderstood(f"'{label}' is an identifier, not a figure: it is never added up.")
+                    raise NotUnderstood(f"'{label}' is an identifier, not a figure, so it is never added up.")
 
     def _with_figure(self, labels: list[str]) -> tuple[str, ...]:
         """The question once for each label. The label replaces the table's name or is added at the front."""

@@ -38,7 +38,7 @@ class Judge(Balances):
         stock = self._stock() or self._rate_at_moment()
         if not stock and self.reading.moment:
             raise NotUnderstood(
-                "The figure is a flow over time: it has no value at one moment. Name a whole period.",
+                "The figure is a flow over time so it has no value at a single moment. Name a whole period.",
                 self._swapped_period(tuple(p.label for p in self.reading.periods)),
             )
         if not stock and self.reading.balance:
@@ -48,7 +48,7 @@ class Judge(Balances):
         units, unitless = self._units()
         if unitless and self.reading.spoken_of:
             what = self.describe(tuple(p for p in self.reading.picks if not p.default))
-            raise NotUnderstood(f"{what} is a count, not money: it is not paid or earned. Ask for it by its name.")
+            raise NotUnderstood(f"{what} is a count, not money, so it is not paid or earned. Ask for it by its name.")
         self._unequal()
         self._partial(held)
         self._ragged(held)
@@ -96,7 +96,8 @@ class Judge(Balances):
                 known = ", ".join(list(values)[:_MOST_YEARS]) or "nothing"
                 raise NotUnderstood(
                     f"The glossary (datasets.yaml, defaults of {self.reading.table}) sets {pick.column} to "
-                    f"'{pick.values[0]}' where a question does not name it, but the data have no such value: {known}."
+                    f"'{pick.values[0]}' when a question does not name it, but the data contains no such value: "
+                    f"{known}."
                 )
 
     def _periods_are_covered(self) -> None:
@@ -203,9 +204,7 @@ class Judge(Balances):
             self.remarks.append(text)
 
     def _additive(self, stock: bool) -> bool:
-        """Whether the answer's rows may be added up: they are not balances at several dates, nor of kinds that are kept
-        apart.
-        """
+        """Whether the answer's rows may be added up: no balances at several dates and no values that are kept apart."""
         if set(self.reading.functions) <= {"count"}:
             return True
         if stock and any(b.grain for b in self.reading.by):
@@ -223,7 +222,7 @@ class Judge(Balances):
         if unit is None or unit.source not in self.survey.columns:
             if reading.units_only:
                 raise NotUnderstood(
-                    "I do not know whether you mean a number of postings or their sum.", self._how_many()
+                    "I do not know whether you mean the number of postings or their sum.", self._how_many()
                 )
             return (), False
         units: dict[str, None] = {}
@@ -236,7 +235,7 @@ class Judge(Balances):
                     with_unit = True
                     units[row[unit.source]] = None
         if reading.units_only and with_unit:
-            raise NotUnderstood("I do not know whether you mean a number of postings or their sum.", self._how_many())
+            raise NotUnderstood("I do not know whether you mean the number of postings or their sum.", self._how_many())
         if without and not self._one_thing(unit.unless):
             raise NotUnderstood(
                 "These rows are counts of different things, not amounts of money, so they cannot be added up. "

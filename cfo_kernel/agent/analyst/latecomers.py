@@ -134,8 +134,9 @@ class Lateness:
         self._long_ago = rows if not near else list[Row]()
 
     def judge(self, reading: Reading) -> str | None:
-        """The note to add, if any. Asks for clarification if the user wants a single figure and an entity is days
-        late.
+        """The note to add, if any.
+
+        Asks for clarification if the user wants a single figure and an entity is days late.
         """
         close = self._close.last
         if self._long_ago:
@@ -150,7 +151,9 @@ class Lateness:
             start, end = reading.when_at
             closed = sorted({self._day(r) for r in self._absent} | {str(close)})
             choices = tuple(f"{reading.question[:start]}on {day}{reading.question[end:]}" for day in closed)
-        raise NotUnderstood(f"They did not all close on the same date. {absent} Ask for each at its own date.", choices)
+        raise NotUnderstood(
+            f"They did not all close on the same date. {absent} Ask for each one as of its own date.", choices
+        )
 
     def _told_absent(self) -> str:
         """A note on entities that are missing from the balance altogether."""

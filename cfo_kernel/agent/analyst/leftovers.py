@@ -50,14 +50,12 @@ class Leftovers(Rows):
         """Asks what 'best' means, because the tables do not say whether more is better."""
         said = self.settler.said(mark)
         return NotUnderstood(
-            f"I do not know what '{said}' means: for income it may be the highest figure, for a cost the lowest.",
+            f"I do not know what '{said}' means: it may be the highest figure for income, but the lowest for costs.",
             tuple(self.settler.swap(mark, word) for word in ("highest", "lowest")),
         )
 
     def _instead(self, at: int) -> tuple[str, ...]:
-        """Variants of the question with names similar to the unknown word or, after 'by', with all groupable
-        columns.
-        """
+        """Variants of the question with names like the unknown word or, after 'by', with all groupable columns."""
         mark = self.draft.marks[at]
         if at and self.draft.marks[at - 1].is_ask(Ask.BY, Ask.PER, Ask.WHICH):
             return tuple(self.settler.swap(mark, label) for label in self._groupable())

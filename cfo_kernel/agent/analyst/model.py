@@ -26,7 +26,7 @@ from cfo_kernel.data.plan import QueryPlan
 from cfo_kernel.data.tables import Tables
 
 _WHOLE = "I am not sure which question this refers to. Please ask the whole question."
-LOST = "I could not work out this question. Rephrase it, with one figure and one period."
+LOST = "I could not understand this question. Rephrase it with one figure and one period."
 _PIECE = 48
 _log = logging.getLogger(__name__)
 Calls = tuple[tuple[str, dict[str, Any]], ...]

@@ -24,9 +24,7 @@ class Naming:
 
     @cached_property
     def core(self) -> str:
-        """What is measured: the names in the question ('Salaries and Rent') or, without names, the column's label
-        ('revenue').
-        """
+        """What is measured: the names in the question ('Salaries and Rent') or the column's label ('revenue')."""
         if self.reading.column is None or self.reading.shape is Shape.DATES:
             return self.named
         return self.named or self.schema.label(self.reading.column)
@@ -38,8 +36,9 @@ class Naming:
 
     @cached_property
     def _named(self) -> tuple[Pick, ...]:
-        """The picks that say what is measured: accounts or, without accounts, account types. Departments only narrow
-        it.
+        """The picks that say what is measured: accounts or, without accounts, account types.
+
+        Departments only narrow it.
         """
         kinds = self.schema.notes(self.reading.table).kept_apart
         own = [p for p in self.reading.picks if not p.negated and p.column not in self._defaults]
@@ -95,8 +94,9 @@ class Naming:
 
     @cached_property
     def scenario(self) -> str:
-        """The scenario that the question selects, such as 'Actual'. Scenarios are columns with a default in the
-        glossary.
+        """The scenario that the question selects, such as 'Actual'.
+
+        Scenarios are columns with a default in the glossary.
         """
         return joined([v for p in self.reading.picks if p.column in self._defaults and not p.negated for v in p.values])
 

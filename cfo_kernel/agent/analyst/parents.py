@@ -1,4 +1,4 @@
-"""Handles parents in a tree: 'Inventory' may have no rows itself, but contain Raw Materials and others."""
+"""Handles parents in a tree: 'Inventory' may have no rows itself, but include Raw Materials and others."""
 
 from collections.abc import Generator
 from typing import Any

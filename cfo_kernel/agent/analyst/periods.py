@@ -121,9 +121,7 @@ def name_of(value: object, grain: Grain) -> str:
 
 
 def number_of(period: Period, grain: Grain) -> int:
-    """How many months, quarters or years the period touches. 0 if it is open-ended or the grain is shorter than a
-    month.
-    """
+    """The number of months, quarters or years that the period touches. 0 if it is open-ended or the grain is finer."""
     if period.start is None or period.end is None or grain not in _LENGTHS:
         return 0
     return _place(period.end, grain) - _place(period.start, grain) + 1

@@ -67,7 +67,7 @@ def when(marks: list[Mark], words: tuple[Word, ...], *, from_to: bool, listed: b
     periods = [item.found for item in items if isinstance(item.found, Period)]
     moments = [item.has(Ask.END_OF, Ask.YEAR_END) for item in items]
     if any(moments) and not all(moments) and not (len(items) == 2 and moments[1]):
-        raise NotUnderstood("I cannot combine a moment such as 'the end of' with a whole period here.")
+        raise NotUnderstood("I cannot combine a date such as 'the end of' a month with a whole period here.")
     links = [_link(item) for item in items[1:]]
     first = items[0]
     if first.has(Ask.BEGIN) or any(item.has(Ask.BEGIN) for item in items):
@@ -239,6 +239,7 @@ def _fiscal(items: list[_Item], used: frozenset[int]) -> When:
     quarters = {f.quarter for f in found if f.quarter is not None}
     if len(found) < len(items) or len(years) != 1 or len(quarters) > 1 or any(i.has(*_BEFORE_PERIODS) for i in items):
         raise NotUnderstood(
-            "I can read one fiscal year, or one quarter of it, at a time: 'in fiscal year 2012' or 'in fiscal Q1 2012'."
+            "I can read only one fiscal year, or one fiscal quarter, at a time: 'in fiscal year 2012' or 'in "
+            "fiscal Q1 2012'."
         )
     return When(fiscal=(Fiscal(next(iter(years)), next(iter(quarters), None)),), used=used)

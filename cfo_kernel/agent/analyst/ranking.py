@@ -35,7 +35,7 @@ class Ranking(Functions):
                 "individual postings."
             )
         if len({t.on for t in kept}) < len(kept):
-            raise NotUnderstood("I can apply one threshold at a time.")
+            raise NotUnderstood("I can apply only one threshold at a time.")
         return replace(base, thresholds=tuple(kept), conditions=tuple(conditions))
 
     def _top(self) -> int | None:
@@ -56,7 +56,7 @@ class Ranking(Functions):
         at = draft.first(Ask.HIGH, Ask.LOW, *((Ask.MINIMUM, Ask.MAXIMUM) if draft.ranks_totals else ()))
         said = self.settler.said(draft.marks[at]).lower() if at is not None else ""
         if draft.asked and draft.ranked:
-            raise NotUnderstood("I can rank one kind of group at a time.")
+            raise NotUnderstood("I can rank only one kind of group at a time.")
         over_rows = MEAN_NAMES & set(base.functions)
         if draft.rows and not (draft.count_rows or draft.counted) and not over_rows:
             if said in _COUNTED_BY and base.by:
@@ -80,13 +80,11 @@ class Ranking(Functions):
         if len(base.by) > 1:
             raise NotUnderstood("I can rank only one kind of group at a time.")
         if len(base.functions) > 1:
-            raise NotUnderstood("I can rank by one figure at a time.")
+            raise NotUnderstood("I can rank by only one figure at a time.")
         return replace(base, top=self._top())
 
     def _largest_rows(self, base: Reading) -> Reading:
-        """Reads 'largest posting' as a maximum, 'top 5 postings' as rows, and 'X with the largest posting' as a rank of
-        X.
-        """
+        """Reads 'largest posting' as a maximum, 'top 5 postings' as rows, and 'X with the largest posting' as one X."""
         draft = self.draft
         function: AggregateName = "max" if base.order == "desc" else "min"
         plural = any(draft.is_rows(i) and draft.words[m.end - 1].norm.endswith("s") for i, m in enumerate(draft.marks))

@@ -53,7 +53,7 @@ class Rows:
             column = other.column(f"fiscal_{part}")
             if column and column.kind is Kind.NUMBER and self.schema.joins(table, {other.name} - {table}) is not None:
                 return f"{other.name}.{column.name}"
-        raise NotUnderstood(f"The tables do not say which fiscal {part} a date belongs to.")
+        raise NotUnderstood(f"The tables do not show which fiscal {part} a date belongs to.")
 
     def _with_picks(self, base: Reading) -> Reading:
         """Adds the filters by value; if the question names no scenario, adds the glossary's default."""
@@ -97,7 +97,9 @@ class Rows:
         columns = {n.path for e in entities for n in e.names}
         excluded = [s.name.path for s in self.draft.values if s.negated]
         if columns and excluded and not paths and not self.draft.measure and not columns & set(excluded):
-            raise NotUnderstood("I can show what exists, not what is missing. Ask for the figures by group instead.")
+            raise NotUnderstood(
+                "I can show rows that exist, but not rows that are missing. Ask for the figures by group instead."
+            )
 
     def _left_out(self, said: Said) -> None:
         """Asks whether 'excluding Corporate' excludes everything below it too, or only rows booked directly on it."""
@@ -111,7 +113,8 @@ class Rows:
         mark = self.draft.marks[said.at]
         raise NotUnderstood(
             f"{node.name} is a {tree.noun} with its own rows, and has {others} others below it. I do not know "
-            f"whether to exclude the whole of {node.name}, with all below it, or only its own rows ({itself}).",
+            f"whether to exclude the whole of {node.name}, including everything below it, or only its own "
+            f"rows ({itself}).",
             (self.settler.swap(mark, itself), self.settler.swap(mark, f"the whole {node.name}")),
         )
 

@@ -48,9 +48,7 @@ class Schema:
         )
 
     def facts(self) -> tuple[Table, ...]:
-        """The fact tables: the tables with figures that no other table refers to or, failing that, all tables with
-        figures.
-        """
+        """The tables with figures that no other table refers to or, failing that, all tables with figures."""
         with_figures = [t for t in self.tables.values() if self.measures(t)]
         return tuple(t for t in with_figures if t.name.lower() not in self._targets) or tuple(with_figures)
 
@@ -77,8 +75,9 @@ class Schema:
         return tuple(joins.values())
 
     def date(self, table: str) -> str | None:
-        """The column that dates the table's rows, in the table or in a joined table. None if there is no single such
-        column.
+        """The column that dates the table's rows, in the table or in a joined table.
+
+        None if there is no single such column.
         """
         if named := self.notes(table).date:
             return f"{table}.{named}"
@@ -156,8 +155,9 @@ class Schema:
         return (key, parent) if key and parent else None
 
     def parent(self, column: str, name: str) -> tuple[Tree, Node] | None:
-        """The tree and the parent node that a value in this column names. A parent's figure includes everything below
-        it.
+        """The tree and the parent node that a value in this column names.
+
+        A parent's figure includes everything below it.
         """
         table, _, label = column.partition(".")
         tree = self.trees.get(table.lower())

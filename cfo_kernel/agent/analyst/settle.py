@@ -158,7 +158,7 @@ class Settler:
         if same_word:
             what = " and ".join(f"{self._schema.label(n.path)} {n.value}" for n in values)
         raise NotUnderstood(
-            f"'{self.said(mark)}' could mean more than one thing: {what}.",
+            f"'{self.said(mark)}' has more than one meaning: {what}.",
             tuple(self.swap(mark, self._spelled(n)) for n in values[: 2 * _MOST_CHOICES]),
             decide=same_word and not values[0].partial,
         )

@@ -96,7 +96,7 @@ class Shaper(Ranking):
         of = draft.previous(first) if first is not None else None
         whose = draft.previous(of) if of is not None and draft.marks[of].is_ask(Ask.OF) else None
         if whose is not None and (draft.marks[whose].values or draft.is_measure(draft.marks[whose].names)):
-            raise NotUnderstood("I can give the date of the first or the last posting, not its amount.")
+            raise NotUnderstood("I can give the date of the first or last posting, but not its amount.")
         others = draft.asks(*FUNCTIONS, Ask.SUM, Ask.COUNT) or any(b.grain for b in base.by)
         if not functions or base.date is None or base.order or base.thresholds or others:
             raise NotUnderstood("I do not know which date you want. Say 'first posting date' or 'last posting date'.")

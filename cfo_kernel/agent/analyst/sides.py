@@ -34,7 +34,7 @@ def _variance(base: Reading, draft: Draft) -> Reading | None:
         return None
     usual = str(defaults[pick.column])
     if len(pick.values) > 2:
-        raise NotUnderstood("I can compare two scenarios at a time.")
+        raise NotUnderstood("I can compare only two scenarios at a time.")
     versus = draft.asks(Ask.VERSUS, Ask.COMPARE, Ask.DIFFERENCE) and base.relation != "compare"
     if len(pick.values) == 1 and not asked and not versus:
         return None
@@ -122,9 +122,7 @@ def _as_picks(names: list[Name]) -> tuple[Pick, ...]:
 
 
 def _share(base: Reading, draft: Draft, at: int) -> Reading:
-    """Reads 'A as % of B', 'share of B from A' and 'A's share of B' as ratios. 'share of B by department' adds a
-    column.
-    """
+    """Reads 'A as % of B', 'share of B from A' and 'A's share of B' as ratios, and other shares as a column."""
     values = _free(draft, base)
     before = draft.previous(at)
     if before is not None and draft.marks[before].is_ask(Ask.AS):
@@ -134,12 +132,15 @@ def _share(base: Reading, draft: Draft, at: int) -> Reading:
             return replace(base, shape=Shape.SHARE)
         if not left or not right:
             raise NotUnderstood(
-                "I do not know which share of what you mean. Name both, for example 'Discounts as % of Trade Sales'."
+                "I do not know which figure you want as a share of which. Name both, for example 'Discounts as % "
+                "of Trade Sales'."
             )
         return _of_whole(base, left, right)
     following = draft.next(at, Ask.OF)
     if following is not None and draft.marks[following].sort is Sort.GRAIN:
-        raise NotUnderstood("I can show shares of a figure, not of a number of periods. Ask for the figure by period.")
+        raise NotUnderstood(
+            "I can show shares of a figure, but not of a number of periods. Ask for the figure by period."
+        )
     if found := inside(draft, at, values):
         return _inside(base, *found)
     whole = _whole(draft, at, values)
@@ -150,11 +151,12 @@ def _share(base: Reading, draft: Draft, at: int) -> Reading:
         return _with_sides(base, Shape.RATIO, [s.name for s in part], [])
     if not base.by:
         raise NotUnderstood(
-            "I do not know which share of what you mean. Name a group, for example 'by department', or both names."
+            "I do not know which figure you want as a share of which. Name a group, for example 'by "
+            "department', or both names."
         )
     if any(len(p.values) > 1 and not p.negated for p in base.picks) and not draft.asks(Ask.TOGETHER, Ask.OR):
         raise NotUnderstood(
-            "The question has several names and a share: say 'together' if you mean the share of their sum."
+            "The question asks for the share of several names. Say 'together' if you mean their combined share."
         )
     check_column(base, draft, whole, values)
     return replace(base, shape=Shape.SHARE)

@@ -100,7 +100,7 @@ def _highest_period(draft: Draft, at: int) -> None:
     """Ranks periods by their totals for 'highest monthly Rent' or 'minimum quarterly Rent'."""
     high, low = draft.asks(Ask.HIGH, Ask.MAXIMUM), draft.asks(Ask.LOW, Ask.MINIMUM)
     if high and low:
-        raise NotUnderstood("I can look for the highest or the lowest, not for both at once.")
+        raise NotUnderstood("I can look for either the highest or the lowest, but not for both at once.")
     draft.order = "desc" if high else "asc"
     draft.ranked = Entity(at, grain=draft.marks[at].grain)
     draft.groups.append(draft.ranked)

@@ -29,8 +29,7 @@ Result = dict[str, Any] | list[Any] | str | Failure
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One run: the newest question, the results of each round of tool calls, and the outcome that the run continues
-    from.
+    """One run: the newest question, the results of each round of tool calls, and the outcome it continues from.
 
     `offered` holds the choices in the previous reply, or None if that was not a clarifying question.
     """
@@ -121,7 +120,7 @@ def _rounds(tail: list[ModelMessage]) -> Iterator[tuple[Result, ...]]:
         if isinstance(message, ModelResponse):
             calls = [p for p in message.parts if isinstance(p, ToolCallPart) and p.tool_name not in KINDS]
             if calls:
-                yield tuple(results.get(c.tool_call_id, Failure("it did not return")) for c in calls)
+                yield tuple(results.get(c.tool_call_id, Failure("the tool returned no result")) for c in calls)
 
 
 def _outcome(tail: list[ModelMessage]) -> tuple[Result | None, Failure | None]:

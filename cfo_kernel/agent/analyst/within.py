@@ -1,5 +1,6 @@
-"""Reads 'share of X in Y', a part of a whole that is computed for each group. It differs from the share of each
-group.
+"""Reads 'share of X in Y', a part of a whole that is computed for each group.
+
+It differs from the share of each group.
 """
 
 from cfo_kernel.agent.analyst.draft import Draft, Said
@@ -44,7 +45,7 @@ def check_column(base: Reading, draft: Draft, whole: list[Said], values: list[Sa
     if loose or (only_times and len(columns) > 1):
         names = " and ".join(dict.fromkeys(s.name.value for s in values))
         raise NotUnderstood(
-            f"I do not know what the share is based on ({names}): you may mean the share of one name in another, or "
+            f"I do not know what the share refers to ({names}): you may mean the share of one name in another, or "
             "each row's share of the total. Say 'share of X in Y'."
         )
 
