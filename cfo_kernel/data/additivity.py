@@ -34,7 +34,7 @@ class AdditivityCheck:
     is_mentioned: bool = True
 
     def problem(self, found: str, groups: Sequence[str]) -> str:
-        """The message of the error: what is wrong, and what to write instead. `found` names two of the values."""
+        """The error message: what is wrong, and what to write instead. `found` names two of the values."""
         each = f" for each {', '.join(groups)}" if groups else ""
         match self.kind:
             case "balance":
@@ -154,7 +154,7 @@ def _balances(notes: TableNotes) -> list[Filter]:
 
 
 def _mentioned(plan: QueryPlan, node: Aggregate) -> set[str]:
-    """The columns, without their tables, that the plan filters on or groups this figure by."""
+    """The columns, without their table names, that the plan groups by or that it uses in a filter on this figure."""
     named = [f.column for f in (*plan.filters, *node.where)] + [g.column for g in plan.group_by]
     return {name.rpartition(".")[2] for name in named}
 
@@ -167,7 +167,7 @@ def _probe(
     groups: tuple[str, ...],
     checks: list[AdditivityCheck],
 ) -> AdditivityProbe:
-    """The probe for all checks within the same groups: the plan with the lowest and highest value for each check."""
+    """The probe for all checks within the same groups: the plan, with the lowest and highest values for each check."""
     select: list[Measure] = []
     extra_joins: dict[str, Join] = {}
     for i, check in enumerate(checks):
@@ -199,7 +199,7 @@ def _beyond(check: AdditivityCheck, compiler: Compiler) -> Iterator[Join]:
 
 
 def _found(i: int, check: AdditivityCheck) -> tuple[str, str]:
-    """SQL for two different values in a group ('none' if a row has no value), and for the only value."""
+    """SQL for two different values in a group ('none' for rows without a value), and for the single value, if any."""
     low, high = (f"low_{i}", f"high_{i}") if check.kind != "balance" else (_day(f"low_{i}"), _day(f"high_{i}"))
     other = f"CASE WHEN {low} <> {high} THEN CAST({high} AS VARCHAR) WHEN without_{i} > 0 THEN 'none' END"
     clash = f"min(CAST({low} AS VARCHAR) || ' and ' || {other}) AS clash_{i}"

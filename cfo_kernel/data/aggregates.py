@@ -35,18 +35,17 @@ class AggregateFunction:
     sql: str = ""
     needs: Needs = Needs.NUMBERS
     label: str = ""
-    """The figure's name for people, as in 'average rate'."""
+    """The figure's display name, as in 'average rate'."""
     row_label: str = ""
-    """Its name for people when computed over individual rows, as in 'smallest posting'. The label by default."""
+    """Its display name when computed over individual rows, as in 'smallest posting'. The default is `label`."""
     plural: str = ""
-    """Its plural for people, as in 'averages do not add up'."""
+    """The plural of its display name, as in 'averages do not add up'."""
     adds_rows: bool = True
-    """Whether the figure combines its rows, which must then not contain two scenarios, or a balance at two dates."""
+    """Whether the figure combines its rows. If so, they must not contain two scenarios, or a balance at two dates."""
     is_changed_by_repeats: bool = True
     """Whether the figure changes when a join repeats rows."""
     is_total: bool = False
-    """Whether the figures of the parts add up to that of the whole. Shares, running totals and subtraction need this.
-    """
+    """Whether the figures for the parts add up to the figure for the whole, as shares and running totals require."""
     subtracts: bool = False
     """Whether rows that a roll-up subtracts are negated."""
     is_count: bool = False
@@ -56,10 +55,10 @@ class AggregateFunction:
     keeps_type: bool = False
     """Whether the figure is one of the column's values, and so has its type. Otherwise it is a number."""
     is_between_values: bool = False
-    """Whether the figure may lie halfway between two values, and so have one decimal more than they have."""
+    """Whether the figure may lie halfway between two values, and so have one more decimal place than they do."""
 
     def of(self, column: str, where: str = "") -> str:
-        """The SQL of the aggregate over a column, or over `*`; with `where`, over the rows that meet this condition."""
+        """SQL for the aggregate over a column or over `*`. With `where`, only rows that meet this condition count."""
         if self.sql:  # only a function takes FILTER, so an expression gets NULL for the other rows
             return self.sql.format(f"CASE WHEN {where} THEN {column} END" if where else column)
         return f"{self.name}({column})" + (f" FILTER (WHERE {where})" if where else "")
@@ -126,7 +125,7 @@ AGGREGATES: Mapping[str, AggregateFunction] = {
         AggregateFunction("median", label="median", plural="medians", is_between_values=True),
     )
 }
-"""Every aggregate by its name, in the order in which a plan's JSON schema lists them."""
+"""Every aggregate by name, in the order in which a plan's JSON schema lists them."""
 
 
 def _known(name: str) -> str:

@@ -39,7 +39,7 @@ def read_numbers(column: TextColumn) -> list[Decision] | None:
 
 
 def _lengths(column: TextColumn) -> list[int]:
-    """The most digits that a number has before and after the point, without trailing zeros."""
+    """The maximum numbers of digits before and after the decimal point, not counting trailing zeros."""
     if column.is_whole:
         parts = [cell.partition(".") for cell in column.sample]
         return [max(len(whole.lstrip("+-")) for whole, *_ in parts), max(len(d.rstrip("0")) for *_, d in parts)]
@@ -69,7 +69,7 @@ def read_amounts(column: TextColumn, marks: Sequence[Mark], rows: SourceRows) ->
 
 
 def _negated(column: TextColumn, rows: SourceRows) -> list[Decision]:
-    """A decision about amounts that are negative twice. To be called before the column changes its type."""
+    """A decision about amounts with both a minus sign and parentheses. To be called before the column is converted."""
     pattern = re.compile(number_grammar.NEGATED, re.IGNORECASE)
     if not (examples := [cell for cell in column.sample if pattern.match(cell)]):
         return []
@@ -82,7 +82,7 @@ def _negated(column: TextColumn, rows: SourceRows) -> list[Decision]:
 
 
 def may_be_either(column: TextColumn) -> bool:
-    """Whether the points or commas in the column may separate either thousands or decimals."""
+    """Whether the points or commas in the column could be thousands separators as well as decimal marks."""
     if not any("." in cell or "," in cell for cell in column.sample):
         marks = f"contains({column.value}, '.') OR contains({column.value}, ',')"
         if column.is_whole or column.holds(f"NOT ({marks})"):
@@ -91,7 +91,7 @@ def may_be_either(column: TextColumn) -> bool:
 
 
 def proven_mark(column: TextColumn) -> Mark | None:
-    """The decimal mark of the column if its cells show which one that is."""
+    """The column's decimal mark, or None if its cells do not show which one it is."""
     fits: list[bool] = [any(column.matches(form(mark)) for form in _notations(column)) for mark in (".", ",")]
     return None if fits[0] == fits[1] else "." if fits[0] else ","
 
@@ -150,7 +150,10 @@ def _percentages(column: TextColumn, rows: SourceRows) -> Decision:
 
 
 def _shape(column: TextColumn, mark: Mark, *, has_sides: bool) -> tuple[int, int, list[str], list[str]]:
-    """The most digits before and after the point, and possible currencies: the first in a cell, and those behind it."""
+    """The maximum numbers of digits before and after the point, and the possible currencies.
+
+    The first list of currencies has the first one in each cell, and the second those that follow the number.
+    """
     if column.is_whole:
         return _shape_of(column.sample, mark, has_sides=has_sides)
     value = number_grammar.without_side(column.value) if has_sides else column.value
@@ -170,7 +173,7 @@ def _shape(column: TextColumn, mark: Mark, *, has_sides: bool) -> tuple[int, int
 
 
 def _shape_of(cells: Sequence[str], mark: Mark, *, has_sides: bool) -> tuple[int, int, list[str], list[str]]:
-    """The same for all cells of a small table, for which a query would take longer."""
+    """`_shape`, computed in Python from all cells of a small table, for which a query would take longer."""
     bare = [re.sub(number_grammar.NO_DIGITS, "", cell) for cell in cells]
     parts = [text.replace("," if mark == "." else ".", "").replace(",", ".").split(".") for text in bare]
     values = [
@@ -202,7 +205,7 @@ def _split_currency(column: TextColumn, written: list[str], *, has_sides: bool) 
 
 
 def _add_column(column: TextColumn, name: str, value: str) -> None:
-    """Adds a column to the table, with the type and cells of the SQL `value`."""
+    """Adds a column whose type and cells come from the SQL expression `value`."""
     [(kind,)] = column.connection.execute(f"SELECT typeof({value}) FROM {column.table} LIMIT 1").fetchall()  # noqa: S608 - built here
     column.connection.execute(f"ALTER TABLE {column.table} ADD COLUMN {quoted(name)} {kind}")
     column.connection.execute(f"UPDATE {column.table} SET {quoted(name)} = {value}")  # noqa: S608 - built here

@@ -1,7 +1,7 @@
-"""Unpacks a .gz or .zip archive of one data file.
+"""Unpacks a .gz or .zip archive that contains one data file.
 
 Runs in the ingest worker. An archive may claim any size, never end, or name its file so that it would be written
-elsewhere. The file in it is therefore written under a checked name, and never beyond the limit.
+outside the folder. The file in it is therefore written under a checked name, and never beyond the limit.
 """
 
 import gzip
@@ -19,7 +19,7 @@ from cfo_kernel.errors import EmptyFile, FileTooLarge, InvalidName, UnreadableFi
 _MAX_BYTES = 2 << 30
 _CHUNK = 1 << 20
 _ENCRYPTED = 1
-_LINK = 0o12  # the kind of a file in Unix attributes
+_LINK = 0o12  # the file type of a link in Unix attributes
 _LISTED = 5
 _BY_SYSTEMS = ("__MACOSX/", ".DS_Store", "Thumbs.db", "desktop.ini")
 _UNPACK = "Unpack the archive, and send the file itself."
@@ -27,7 +27,7 @@ _ARCHIVES = (".gz", ".zip", ".7z", ".rar", ".tar", ".tgz", ".bz2", ".xz", ".zst"
 
 
 def unpack(path: Path, folder: Path) -> Path:
-    """The data file in the archive, unpacked into the folder. Raises a `FileProblem`."""
+    """The data file in the archive, unpacked into the folder. Raises a `FileProblem` if there is no such file."""
     try:
         if path.suffix.lower() == ".gz":
             with gzip.open(path) as file:
@@ -38,14 +38,16 @@ def unpack(path: Path, folder: Path) -> Path:
             with archive.open(entry) as file:
                 made = _write(path.name, entry.filename, file, folder)
             if made.stat().st_size != entry.file_size:
-                raise UnreadableFile(f"{path.name} is damaged: the file in it does not have the stated size. {_UNPACK}")
+                raise UnreadableFile(
+                    f"{path.name} is damaged: the file in it is not the size that the archive states. {_UNPACK}"
+                )
             return made
     except (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError, NotImplementedError) as error:
         raise UnreadableFile(f"{path.name} is damaged or incomplete, and cannot be unpacked. Pack it again.") from error
 
 
 def _only_file(name: str, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
-    """The entry of the data file. Folders and files of operating systems do not count."""
+    """The archive's only data file. Folders, and files added by operating systems, are ignored."""
     entries = [entry for entry in archive.infolist() if not entry.is_dir() and not _is_by_system(entry.filename)]
     names = {entry.filename for entry in entries}
     if "[Content_Types].xml" in names or "mimetype" in names:
@@ -58,7 +60,7 @@ def _only_file(name: str, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
         raise UnreadableFile(f"{problem}. Unpack it, and send the files themselves.")
     [entry] = entries
     if entry.flag_bits & _ENCRYPTED:
-        raise UnreadableFile(f"{name} has a password. {_UNPACK}")
+        raise UnreadableFile(f"{name} is password-protected. {_UNPACK}")
     if entry.external_attr >> 28 == _LINK:
         raise UnreadableFile(f"{name} contains a link, not a file. {_UNPACK}")
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
@@ -73,7 +75,7 @@ def _is_by_system(name: str) -> bool:
 
 
 def _write(archive: str, written_name: str, source: IO[bytes] | gzip.GzipFile, folder: Path) -> Path:
-    """Writes the unpacked file into the folder under the last part of its name."""
+    """Writes the unpacked file into the folder, named after the last part of its path in the archive."""
     path = folder / _checked_name(archive, written_name)
     path.parent.mkdir(exist_ok=True)
     size = 0

@@ -51,8 +51,8 @@ def examine(path: Path) -> ExaminedMarks:
 class _Records:
     """The records of a workbook.
 
-    Each is part of one sheet, so that no more is read than twice the data. A damaged workbook may list a sheet hundreds
-    of times.
+    Each record belongs to one sheet, so reading stops after twice the size of the data: a damaged workbook may list a
+    sheet hundreds of times.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -60,7 +60,7 @@ class _Records:
         self._left = 2 * len(data)
 
     def part(self, at: int) -> Iterator[tuple[int, bytes]]:
-        """The records of a part of the workbook, up to its end. Parts within it, such as charts, are skipped.
+        """The records of the part of the workbook that begins at `at`. Nested parts, such as charts, are skipped.
 
         Raises `IndexError` if too much was read.
         """
@@ -89,7 +89,7 @@ def _examine(data: bytes, name: str) -> ExaminedMarks:
             case _Kind.BEGIN:
                 is_new = struct.unpack_from("<H", body)[0] == _NEW
             case _Kind.PASSWORD:
-                raise UnreadableFile(f"{name} has a password. Save it without one.")
+                raise UnreadableFile(f"{name} is password-protected. Save it without a password.")
             case _Kind.SHEET:
                 sheets.append((_text(body[6:7] + b"\0" * is_new + body[7:], is_new), *struct.unpack_from("<I", body)))
             case _Kind.FORMAT:
@@ -128,14 +128,14 @@ def _cells(records: Iterator[tuple[int, bytes]], masks: dict[int, str]) -> Sheet
 
 
 def _error(kind: int, body: bytes) -> int | None:
-    """The error in a cell, or None."""
+    """The error code of a cell, or None."""
     if kind == _Kind.FLAG:
         return body[6] if body[7:8] == b"\1" else None
     return body[8] if body[12:14] == b"\xff\xff" and body[6] == 2 else None
 
 
 def _text(body: bytes, is_new: bool) -> str:
-    """The text at the beginning of these bytes."""
+    """The string at the start of these bytes."""
     if not is_new:
         return body[1 : 1 + body[0]].decode("latin-1")
     (length,) = struct.unpack_from("<H", body)

@@ -1,8 +1,8 @@
 """Examines the cells of a .xlsb workbook: finds errors, numbers shown as codes, hidden rows, and merged cells.
 
-Runs in the ingest worker. The package is that of a .xlsx workbook, but its parts are streams of records, each with a
-kind and a length of up to two and four bytes. The parser skips compact cells, which leave out the column because they
-follow another cell, and it does not see that a whole number is a date.
+Runs in the ingest worker. The package is laid out like a .xlsx workbook, but its parts are streams of records. Each has
+a kind of up to two bytes and a length of up to four. The parser skips compact cells, which omit their column because
+they directly follow another cell, and it does not see that a whole number is a date.
 """
 
 import io
@@ -26,7 +26,7 @@ _HUNDREDTHS, _WHOLE = 1, 2  # bits of a short number
 _STYLE = 0xFFFFFF  # the bits of a cell's style
 _ROW_FLAGS, _HIDDEN_ROW, _COLUMN_FLAGS, _HIDDEN_COLUMN = 11, 0x10, 16, 1
 _Record = tuple[int, bytes]
-_MORE = 0x80  # this bit of a byte says that another one follows
+_MORE = 0x80  # this bit is set in a byte if another one follows
 
 
 class _Kind(IntEnum):
@@ -63,7 +63,7 @@ def examine(path: Path) -> ExaminedMarks:
 
 
 def for_parser(path: Path) -> BinaryIO:
-    """The workbook, rewritten so that the parser reads its compact cells and formatted whole numbers."""
+    """Opens the workbook, rewritten if the parser would misread its compact cells or formatted whole numbers."""
     with zipfile.ZipFile(path) as archive:
         formatted = {style for style, key in enumerate(_styles(archive)[0]) if key}
         changed: dict[str, bytes] = {}
@@ -88,7 +88,7 @@ def _is_misread(record: _Record, formatted: set[int]) -> bool:
 
 
 def _as_double(record: _Record, formatted: set[int]) -> _Record:
-    """A cell with a formatted whole number, as a double. Other records are returned as they are."""
+    """Converts a cell with a formatted whole number to a double. Returns other records unchanged."""
     kind, body = record
     if kind != _Kind.SHORT_NUMBER:
         return record
@@ -100,7 +100,7 @@ def _as_double(record: _Record, formatted: set[int]) -> _Record:
 
 
 def _sheets(archive: zipfile.ZipFile) -> list[tuple[str, str]]:
-    """The name of each sheet and its part of the package."""
+    """The name of each sheet, and the path of its part in the package."""
     targets: dict[str, str] = {}
 
     def start(tag: str, attributes: dict[str, str]) -> None:
@@ -117,7 +117,7 @@ def _sheets(archive: zipfile.ZipFile) -> list[tuple[str, str]]:
 
 
 def _styles(archive: zipfile.ZipFile) -> tuple[list[int], dict[int, str]]:
-    """The number of the format of each cell style, and the formats that the workbook defines."""
+    """The format number of each cell style, and the formats that the workbook defines."""
     formats: dict[int, str] = {}
     styles: list[int] = []
     is_within = False
@@ -162,7 +162,7 @@ def _cells(data: bytes, masks: dict[int, str]) -> SheetMarks:
 
 
 def _cell_records(data: bytes) -> Iterator[_Record]:
-    """The records of a sheet, with all cells in full."""
+    """The records of a sheet, with compact cells expanded to full ones."""
     column = -1
     for kind, body in _records(data):
         if kind == _Kind.ROW:
@@ -193,7 +193,7 @@ def _records(data: bytes) -> Iterator[_Record]:
 
 
 def _number(data: bytes, at: int, most: int) -> tuple[int, int]:
-    """A number in up to `most` bytes, and the position after it."""
+    """Reads a number of up to `most` bytes. Returns it and the position after it."""
     number = 0
     for i in range(most):
         byte = data[at + i]
@@ -204,7 +204,7 @@ def _number(data: bytes, at: int, most: int) -> tuple[int, int]:
 
 
 def _text(body: bytes, at: int) -> tuple[str, int]:
-    """The text at a position, and the position after it."""
+    """The string at a position, and the position after it."""
     (length,) = struct.unpack_from("<I", body, at)
     end = at + 4 + 2 * length
     return body[at + 4 : end].decode("utf-16-le", "replace"), end

@@ -1,8 +1,8 @@
 """Turns the headings of blocks (`block_headings`) into columns of the table `staging`.
 
-Runs in the ingest worker. Before columns have types, each heading becomes the label of its row, or is emptied if it
-would be in a column of dates or figures. Headings and labels are evidence for the removal of total rows. After that,
-the columns are added and the headings are deleted.
+Runs in the ingest worker. Before types are inferred, each heading becomes the label of its row, or is cleared if it
+would be in a column of dates or figures. Headings and labels help to identify total rows. Once those have been removed,
+the columns are added and the headings deleted.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -20,7 +20,7 @@ _TABLE, _HEADINGS = "block_values", "block_headings"
 
 
 def take_from_staging(connection: duckdb.DuckDBPyConnection, header: Header, source: SourceRows) -> list[Decision]:
-    """Empties the headings in the table `staging`, whose columns are text, and keeps them for `add_columns`."""
+    """Clears the headings from the table `staging`, whose columns are text, and stores them for `add_columns`."""
     [(count,)] = connection.execute("SELECT count(*) FROM staging").fetchall()
     if (
         not 2 < count <= block_headings.MOST_ROWS
@@ -49,7 +49,7 @@ def keep(
     values: Mapping[int, list[str | None]],
     headings: Collection[int],
 ) -> None:
-    """Keeps the values of the rows of `staging`, by their `rowid`, and its `headings`, until `add_columns`."""
+    """Stores values for rows of `staging`, by `rowid`, and the rowids of its `headings`, for `add_columns`."""
     columns = ", ".join(f"{quoted(name)} VARCHAR" for name in unique_names(["row", *names])[1:])
     connection.execute(f"CREATE TABLE {_TABLE} (row BIGINT, {columns})")
     rows = [[row, *some] for row, some in values.items()] + [[row, *[None] * len(names)] for row in headings]
@@ -59,7 +59,7 @@ def keep(
 
 
 def add_columns(connection: duckdb.DuckDBPyConnection, rows: SourceRows) -> list[Decision]:
-    """Adds the columns with the headings to `staging`. Total rows must have been removed before."""
+    """Adds the columns made of headings to `staging`. Total rows must already have been removed."""
     tables = [name for (name,) in connection.execute("SHOW TABLES").fetchall()]
     if _TABLE not in tables:
         return []

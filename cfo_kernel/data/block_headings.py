@@ -1,7 +1,7 @@
-"""Finds the headings of blocks in a report, such as a cost centre above its rows, which become columns.
+"""Finds headings above blocks of rows in a report, such as a cost centre, so that they can become columns.
 
-Runs in the ingest worker. A heading has no figures of its own. Its name precedes it, in the same cell or another
-(`Cost centre: 1000 Sales`). Without a name, only its position can prove a heading: above a header that is repeated for
+Runs in the ingest worker. A heading has no figures of its own. Its name precedes it, in the same cell or another (`Cost
+centre: 1000 Sales`). A heading without a name is recognized only by its position: above a header that is repeated for
 each block, or in a column of dates or figures. Headings that only divide a report stay rows (`sections`).
 """
 
@@ -19,7 +19,7 @@ from cfo_kernel.data.read_limits import MAX_NAME
 from cfo_kernel.data.total_labels import Label
 from cfo_kernel.data.vocabulary import BLOCK_NAMES, MONTHS, PAGE_WORDS, plain
 
-MOST_ROWS, MOST_COLUMNS = 20_000, 100  # a report is not larger
+MOST_ROWS, MOST_COLUMNS = 20_000, 100  # reports are no larger
 SECTION = "section"
 _MOST_CELLS, _MOST_KEYS = 4, 5
 _KEY = re.compile(r"\s*([^\W\d_][^\d:=\n]{0,58}?)\s*[:=]\s*(\S.*)", re.DOTALL)
@@ -30,7 +30,7 @@ Cells = Sequence[Any]
 
 @dataclass(frozen=True)
 class Blocks:
-    """The columns made of headings, with their values by row. `headings` are the texts of the headings to delete.
+    """The columns made of headings, with their values by row. `headings` has the text of each heading row to delete.
 
     Rows are counted from the first one below the header.
     """
@@ -41,7 +41,10 @@ class Blocks:
     example: str
 
     def decisions(self, rows: Sequence[int], count: int) -> list[Decision]:
-        """The decision, with the file's numbers of the first rows that are left out."""
+        """The decision about these headings.
+
+        `rows` are their row numbers in the file, and `count` is how many there are.
+        """
         columns = f"the column {self.names[0]}" if len(self.names) == 1 else f"the columns {', '.join(self.names)}"
         text = f"The headings above blocks of rows, such as {self.example}, were put into {columns}."
         where = tuple(rows[:MAX_ROWS])
@@ -50,7 +53,7 @@ class Blocks:
 
 @dataclass(frozen=True)
 class _Heading:
-    """A heading in a row, which is negative above the header. `key` is None if it has no name."""
+    """A heading. Its `row` is negative if it is above the header, and its `key` is None if it has no name."""
 
     row: int
     key: str | None
@@ -62,7 +65,7 @@ class _Heading:
 class _Report:
     """The rows below a header.
 
-    `plain` are those that are neither empty nor a header, and most of them have the `usual` number of cells.
+    `plain` lists the rows that are neither empty nor a header, and `usual` is the most common number of cells in them.
     """
 
     rows: Sequence[Cells]
@@ -79,13 +82,13 @@ class _Report:
         self.usual = sizes.most_common(1)[0][0] if sizes else 0
 
     def is_above_header(self, i: int) -> bool:
-        """Whether a repeated header follows the row, or the header itself."""
+        """Whether the next row that is not empty is the header or a repetition of it."""
         following = next((j for j in range(i + 1, len(self.rows)) if any(map(_text, self.rows[j]))), None)
         return i < 0 or (following is not None and self.is_header[following])
 
 
 def find(rows: Sequence[Cells], header: Header) -> Blocks | None:
-    """The headings of blocks among the rows below a header, or None."""
+    """The columns made of the headings among the rows below a header, or None if there are none."""
     if not 2 < len(rows) <= MOST_ROWS or not 1 < len(header.names) <= MOST_COLUMNS or not header.values:
         return None
     report = _Report(rows, header)
@@ -96,7 +99,7 @@ def find(rows: Sequence[Cells], header: Header) -> Blocks | None:
 
 
 def _named(report: _Report, lines: Sequence[tuple[int, Cells]]) -> list[_Heading]:
-    """The headings with a name before them, in the order of the rows."""
+    """The headings that have a name, in the order of the rows."""
     found: dict[str, list[_Heading]] = defaultdict(list)
     for i, row in lines:
         for heading in _readings(i, row, report.header.values, report.usual):
@@ -113,7 +116,7 @@ def _named(report: _Report, lines: Sequence[tuple[int, Cells]]) -> list[_Heading
 
 
 def _readings(i: int, row: Cells, values: frozenset[int], usual: int) -> Iterator[_Heading]:
-    """The ways in which a row is a heading with a name. `usual` is the number of cells in other rows."""
+    """The ways to read a row as a heading with a name, if any. `usual` is the number of cells in most rows."""
     filled = [(column, _text(cell)) for column, cell in enumerate(row) if _text(cell)]
     if not filled or len(filled) > _MOST_CELLS or filled[0][0] > 1 or filled[-1][0] - filled[0][0] >= len(filled):
         return
@@ -142,7 +145,7 @@ def _readings(i: int, row: Cells, values: frozenset[int], usual: int) -> Iterato
 
 
 def _divided(i: int, text: str) -> Iterator[_Heading]:
-    """A heading of one cell: its name ends before a code, or is a word that names blocks."""
+    """Splits a heading of one cell into name and value: the name ends before a code, or is a known name for blocks."""
     words = text.split()
     end = next((at for at, word in enumerate(words) if not _WORD.fullmatch(word)), len(words))
     rest = " ".join(words[end:]).lstrip("-–—#. ")
@@ -162,7 +165,7 @@ def _says_block(text: str) -> bool:
 
 
 def _are_blocks(report: _Report, headings: Sequence[_Heading], all_headings: Sequence[_Heading]) -> bool:
-    """Whether headings of the same name stand above blocks: several values, and rows below most of them."""
+    """Whether headings with the same name introduce blocks: they have several values, and most have rows below them."""
     key = plain(headings[0].key or "")
     if len(headings) < 2 or len({heading.value for heading in headings}) < 2 or key in PAGE_WORDS:
         return False
@@ -175,7 +178,7 @@ def _are_blocks(report: _Report, headings: Sequence[_Heading], all_headings: Seq
 
 
 def _unnamed(report: _Report, lines: Sequence[tuple[int, Cells]]) -> list[_Heading]:
-    """The headings without a name, which their position proves to be headings."""
+    """Unnamed headings, identifiable as headings only by their position."""
     alone = [(i, label) for i, row in lines if (label := _label(row, report.header.values)) is not None]
     headings = [_Heading(i, None, label, label) for i, label in alone if i >= 0]
     repeated = [heading for heading in headings if report.is_above_header(heading.row)]
@@ -191,7 +194,7 @@ def _unnamed(report: _Report, lines: Sequence[tuple[int, Cells]]) -> list[_Headi
 
 
 def _label(row: Cells, values: frozenset[int]) -> str | None:
-    """The text of a row with only a label, or a code and a name."""
+    """The text of a row that has only a label, or only a code and a name. None for any other row."""
     filled = [(column, _text(cell)) for column, cell in enumerate(row) if _text(cell)]
     if not 0 < len(filled) < 3 or filled[0][0] > 1 or filled[-1][0] > filled[0][0] + 1:
         return None
@@ -203,7 +206,7 @@ def _label(row: Cells, values: frozenset[int]) -> str | None:
 
 
 def _are_words(headings: Sequence[_Heading]) -> bool:
-    """Whether each heading occurs only once. Remarks between rows may be repeated."""
+    """Whether each heading occurs only once, unlike remarks between rows, which may be repeated."""
     texts = [heading.value for heading in headings]
     return len(set(texts)) == len(texts)
 
@@ -232,7 +235,7 @@ def _blocks(report: _Report, headings: Sequence[_Heading]) -> Blocks:
 
 
 def _enter(current: list[str | None], keys: Sequence[str], heading: _Heading) -> None:
-    """Begins a block: the blocks inside the one before it have ended."""
+    """Begins a block, which ends the previous block of the same name and the blocks nested in it."""
     place = keys.index(plain(heading.key or ""))
     current[place:] = [heading.value, *[None] * (len(keys) - place - 1)]
 

@@ -1,4 +1,4 @@
-"""What a cell of a raw table looks like, before columns have types: the evidence for headers, units and footers."""
+"""Classifies the cells of a raw table, before columns have types, as evidence for headers, units and footers."""
 
 import re
 from collections import Counter
@@ -14,7 +14,7 @@ from cfo_kernel.data.vocabulary import EMPTY_WORDS, MONTHS, PENDING_WORDS, plain
 
 
 class CellKind(Enum):
-    """The kind of a cell. A `BLANK` says that there is no value, such as a dash or `n/a`."""
+    """The kind of a cell. A `BLANK` is a sign for a missing value, such as a dash or `n/a`."""
 
     EMPTY = auto()
     BLANK = auto()
@@ -65,7 +65,10 @@ def _kind_of_text(cell: str) -> CellKind:
 
 
 def _may_name_month(text: str) -> bool:
-    """Whether one of the words in a date names a month, unlike in `1000 Production`."""
+    """Whether one of the words in a possible date names a month, unlike in `1000 Production`.
+
+    True if there are no words.
+    """
     words = [word for word in _LETTERS.findall(text) if len(word) > _SHORTEST_MONTH - 1 and word[0] < _CJK]
     return not words or any(plain(word).rstrip(".") in MONTHS for word in words)
 
@@ -79,12 +82,12 @@ def _is_figure(text: str) -> bool:
 
 @lru_cache(maxsize=1 << 14)
 def is_pending(text: str) -> bool:
-    """Whether the text is a word for a value that is not known yet, such as `TBD`."""
+    """Whether the text stands for a value that is not known yet, such as `TBD`."""
     return len(text) < _LONGEST and plain(text).strip(".!?*()[] ") in PENDING_WORDS
 
 
 def column_kinds(rows: Sequence[Sequence[CellKind]], width: int) -> list[CellKind]:
-    """The kind of the values in each column: figures, years, dates, or else words. Header cells do not count."""
+    """The kind of the values in each column: figures, years, dates, or else words. Header cells are ignored."""
     return [_column_kind([row[i] for row in rows if i < len(row)]) for i in range(width)]
 
 

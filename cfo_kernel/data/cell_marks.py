@@ -1,7 +1,7 @@
-"""What a workbook records about its cells besides values: which lost their value, and which numbers are codes.
+"""Collects what a workbook records about its cells besides values: which lost their value, and which numbers are codes.
 
-Runs in the ingest worker. The workbook parser returns only values: an error as an empty cell, 00124 as 124. Each format
-of workbooks is examined by its own module.
+Runs in the ingest worker. The workbook parser returns only values: an error as an empty cell, 00124 as 124. Each
+workbook format is examined by a separate module.
 """
 
 from collections import defaultdict
@@ -27,7 +27,7 @@ class CellMarks(Protocol):
         ...
 
     def masks(self, sheet: str, below: int) -> dict[int, str]:
-        """The mask of each column in which all numbers have the same one (`number_masks`)."""
+        """The mask of each column whose numbers all have the same mask (`number_masks`)."""
         ...
 
     def hidden(self, sheet: str) -> Hidden:
@@ -54,7 +54,7 @@ class SheetMarks:
         self.hidden.columns.update(range(first, min(last, MAX_COLUMNS) + 1))
 
     def add_merged(self, top: int, left: int, height: int, width: int) -> None:
-        """Records a merged cell of this height and width, unless it covers only itself."""
+        """Records a merged cell of this height and width, unless it covers a single cell."""
         if (height > 1 or width > 1) and len(self.merged) < _MOST_MERGED:
             bottom, right = min(top + height, MAX_ROWS) - 1, min(left + width, MAX_COLUMNS) - 1
             self.merged.append(Merged(top, left, bottom, right))
@@ -64,7 +64,7 @@ class SheetMarks:
         self.example = self.example or error
 
     def add_number(self, row: int, column: int, mask: str) -> None:
-        """Records a number, with its mask or an empty string."""
+        """Records a number and its mask, which is an empty string if it has none."""
         self.shown[column][mask] = row
 
 
@@ -97,7 +97,7 @@ class ExaminedMarks:
 
 
 class PackageMarks:
-    """The marks of an Office Open XML workbook, whose sheets are examined only if they have any."""
+    """The marks of an Office Open XML workbook. A sheet is examined only if it may contain marks."""
 
     def __init__(self, path: Path, suspects: Suspects) -> None:
         self._path, self._suspects = path, suspects

@@ -20,7 +20,7 @@ _Dropped = tuple[Location, GlossaryInvalid]
 
 @dataclass(frozen=True)
 class CheckedGlossary:
-    """The valid part of a glossary, with an error for each part that is left out, and the guards among these parts."""
+    """The valid part of a glossary, an error for each part that is left out, and the guards lost with these parts."""
 
     file: GlossaryFile
     faults: tuple[GlossaryInvalid, ...] = ()
@@ -28,7 +28,7 @@ class CheckedGlossary:
 
 
 def checked(written: Written, tables: Tables | None = None) -> CheckedGlossary:
-    """The part of the glossary that has the right form. With `tables`, also drops parts that refer to unknown names."""
+    """The well-formed part of the glossary. With `tables`, parts that refer to unknown names are dropped too."""
     value = copy.deepcopy(written.value)
     dropped: list[_Dropped] = []
     file = _valid(value, written, dropped)
@@ -43,7 +43,7 @@ def checked(written: Written, tables: Tables | None = None) -> CheckedGlossary:
 
 
 def _valid(value: dict[Any, Any], written: Written, dropped: list[_Dropped]) -> GlossaryFile:
-    """The glossary built from these values. Parts that do not have the right form are removed from `value` first."""
+    """The glossary built from these values. Malformed parts are removed from `value` first."""
     for _ in range(_MOST_FAULTS):
         try:
             return GlossaryFile.model_validate(value)

@@ -1,9 +1,9 @@
-"""Reads a large text file whose cells are all as plain as those of a sample, in a fraction of the usual time.
+"""Reads a large text file in a fraction of the usual time if all its cells are as plain as those in a sample.
 
 Runs in the ingest worker. The sample is the beginning and some other parts of the file, and is read like any file
 (`csv_reader`, `type_inference`). If nothing in it needs a decision, the whole file is read at once into the types of
-the sample. Each cell is checked against its type while it is read. If one does not fit, or a line is not one row, the
-file is read like any other: the result is the same, but takes longer.
+the sample. Each cell is checked against its type while it is read. If a cell does not fit, or a line is not exactly one
+row, the file is read like any other, which takes longer but has the same result.
 """
 
 import csv
@@ -19,7 +19,7 @@ from cfo_kernel.sql_text import quoted, text_literal
 
 _SMALL = 4 << 20
 _HEAD, _PART = 1 << 16, 1 << 14
-_PARTS = 4  # behind the beginning
+_PARTS = 4  # after the beginning
 _CHUNK = 1 << 22
 _DELIMITERS = ",;\t|"
 _MAX_LINE = 32 << 20
@@ -29,7 +29,10 @@ _NO_TEXT = "false"  # the condition for a column that is empty in the sample
 
 
 def write_sample(path: Path, folder: Path) -> Path | None:
-    """A file in `folder` with the beginning and other parts of the file. Returns None if the file is not large."""
+    """Writes the beginning and other parts of the file to a sample in `folder`.
+
+    Returns None if the file is not large, or if a part contains no complete line.
+    """
     size = path.stat().st_size
     if size < max(_SMALL, 2 * (_HEAD + _PARTS * _PART)):
         return None
@@ -49,7 +52,10 @@ def write_sample(path: Path, folder: Path) -> Path | None:
 
 
 def load(connection: duckdb.DuckDBPyConnection, sample: duckdb.DuckDBPyConnection, path: Path) -> bool:
-    """Creates `staging` in `connection` with the types that it has in `sample`. Returns whether the file allows it."""
+    """Creates `staging` in `connection` with the types that it has in `sample`.
+
+    Returns False if the file is not plain enough.
+    """
     types = {name: kind for name, kind, *_ in sample.execute("DESCRIBE staging").fetchall()}
     delimiter = _delimiter(path, len(types))
     if delimiter is None or not 1 < len(types) <= _MOST_COLUMNS or set(types.values()) == {"VARCHAR"}:
@@ -71,7 +77,7 @@ def load(connection: duckdb.DuckDBPyConnection, sample: duckdb.DuckDBPyConnectio
     empty = " AND ".join(f"{quoted(name)} IS NULL" for name in types)
     wanted = f"SELECT count(*), count(*) FILTER ({empty}) FROM staging"  # noqa: S608 - quoted
     if connection.execute(wanted).fetchall() == [(lines - 1, 0)]:
-        # DuckDB drops an empty cell at the end of a row that has one too many, even if the others have moved.
+        # DuckDB drops an extra empty cell at the end of a row, even if the cells before it are shifted.
         texts = [quoted(name) for name, kind in types.items() if kind == "VARCHAR"]
         inside = [f"coalesce(sum(length({c}) - length(replace({c}, '{delimiter}', ''))), 0)" for c in texts]
         surplus = delimiters - lines * (len(types) - 1)
@@ -82,7 +88,7 @@ def load(connection: duckdb.DuckDBPyConnection, sample: duckdb.DuckDBPyConnectio
 
 
 def _delimiter(path: Path, columns: int) -> str | None:
-    """The only delimiter that divides the first line into this many cells."""
+    """The only delimiter that divides the first line into this many cells, or None."""
     with path.open(encoding="utf-8", errors="replace") as file:
         line = file.readline(_HEAD)
     found = [d for d in _DELIMITERS if len(next(csv.reader([line], delimiter=d))) == columns]
@@ -90,7 +96,7 @@ def _delimiter(path: Path, columns: int) -> str | None:
 
 
 def _counts(path: Path, delimiter: str) -> tuple[int | None, int]:
-    """The numbers of lines and separators. The first is None if the file has characters that need a closer look."""
+    """The number of lines, or None if the file contains NUL bytes, and the number of delimiters."""
     count, delimiters, last = 0, 0, b"\n"
     mark = delimiter.encode()
     with path.open("rb") as file:
@@ -104,7 +110,7 @@ def _counts(path: Path, delimiter: str) -> tuple[int | None, int]:
 
 
 def _checked(sample: duckdb.DuckDBPyConnection, name: str, kind: str) -> str | None:
-    """SQL for a column's cells in this type, which raises an error for a cell that needs a closer look."""
+    """SQL that converts a column's cells to this type, and raises an error for a cell that needs a closer look."""
     cell = quoted(name)
     if (condition := _condition(sample, cell, kind)) is None:
         return None
@@ -114,12 +120,12 @@ def _checked(sample: duckdb.DuckDBPyConnection, name: str, kind: str) -> str | N
 
 
 def _is_obvious(cell: str) -> str:
-    """SQL that says whether text begins and ends with such characters that it is plain, in a fraction of the time."""
+    """SQL for a quick check that text is plain, judging by its first and last characters."""
     return f"(({cell} >= '0' AND {cell} < ':') OR ({cell} >= 'A' AND {cell} < '{{')) AND {cell}[-1] BETWEEN '!' AND '~'"
 
 
 def _condition(sample: duckdb.DuckDBPyConnection, cell: str, kind: str) -> str | None:
-    """SQL that says whether a cell is plain: written as the type requires, and as no other type would be.
+    """SQL that checks whether a cell is plain: written as this type requires, and as no other type would be.
 
     A date that does not exist raises an error when it is converted.
     """

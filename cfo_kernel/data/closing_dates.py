@@ -1,4 +1,4 @@
-"""Notes on the dates that `last_of` reads, and on those that have clearly fewer entities than the previous date.
+"""Notes on the dates that `last_of` reads, and on dates with clearly fewer entities than the previous one.
 
 A closing date may contain nothing but adjustments. The balance at that date is then the sum of the adjustments, yet it
 looks complete.

@@ -4,7 +4,8 @@ The grammar of figures already excludes leading zeros. The evidence for other co
 
 - the header says so (account, period, project), and the cells have a point, a dash or groups, but no sign or currency;
 - decimals of mixed length with trailing zeros, such as 2024.1 and 2024.10, which neither a program nor a format writes;
-- letters in front of a whole number, as in R1 or TOP10: they are a currency only in a column that is named as money;
+- letters in front of a whole number, as in R1 or TOP10: they are a currency only in a column whose name says that it
+  contains money;
 - telephone numbers, postal codes and other digits that nobody adds up;
 - numbers of many digits that a spreadsheet has abbreviated, such as 4.53E+15, among other codes.
 """
@@ -57,7 +58,10 @@ def keeps_text(column: TextColumn) -> list[Decision] | None:
 
 
 def _has_groups(cells: list[str]) -> bool:
-    """Whether some cells have groups, and all have about as many digits. The lengths of amounts differ more."""
+    """Whether some cells have digit groups, and all have nearly the same number of digits.
+
+    Amounts vary more in length.
+    """
     lengths = [sum(c.isdigit() for c in cell) for cell in cells]
     return not all(cell.isdigit() for cell in cells) and max(lengths) - min(lengths) < _MOST_LENGTHS
 

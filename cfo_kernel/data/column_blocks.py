@@ -1,8 +1,8 @@
-"""Divides wide tables: DuckDB's time and memory for a statement grow faster than the number of its columns.
+"""Divides wide tables, because the time and memory that DuckDB needs for a statement grow faster than its columns.
 
-Runs in the ingest worker. A statement with 50 columns takes milliseconds, even for 40 tables one after the other. One
-statement with all 2,000 columns may need gigabytes. In a table of few rows, planning takes most of the time, so
-aggregates are computed over the cells of all columns, stacked into one column.
+Runs in the ingest worker. Forty statements with 50 columns each take milliseconds, while one statement with all 2,000
+columns may need gigabytes. In a table with few rows, planning takes most of the time, so aggregates are computed over
+the cells of all columns, stacked into one column.
 """
 
 import contextlib
@@ -35,9 +35,9 @@ def figures(
     *,
     rows: int,
 ) -> list[tuple[Any, ...]]:
-    """Figures of each of these columns, which are of one type. `aggregates` has SQL for them, given SQL for a cell.
+    """The figures for each of these columns, which are all of one type.
 
-    `rows` is the number of rows of the table.
+    `aggregates` returns SQL for the figures, given SQL for a cell. `rows` is the number of rows in the table.
     """
     found: list[tuple[Any, ...]] = []
     if not 0 < rows <= FEW_ROWS:
@@ -55,14 +55,14 @@ def figures(
 
 
 def stacked(columns: Sequence[str], table: str = "staging") -> str:
-    """SQL for the cells `v` of these columns of one type, with the positions `i` of the column and `r` of the row."""
+    """SQL that stacks these columns, all of one type, into cells `v`, with column position `i` and row position `r`."""
     cells = ", ".join(map(quoted, columns))
     places = f"row_number() OVER () AS r, unnest(range({len(columns)})) AS i"
     return f"(SELECT {places}, unnest([{cells}]) AS v FROM {table})"  # noqa: S608
 
 
 def by_type(described: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
-    """The names of columns by their types."""
+    """Groups the names of the columns by type."""
     found: dict[str, list[str]] = {}
     for name, kind in described:
         found.setdefault(kind, []).append(name)
@@ -71,8 +71,10 @@ def by_type(described: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
 
 @contextlib.contextmanager
 def divided(connection: duckdb.DuckDBPyConnection) -> Generator[list[str]]:
-    """The tables into which `staging` is divided, and which become `staging` again at the end. If `staging` is not
-    wide, it is the only one. The types of their columns may be changed, but not their rows.
+    """Divides a wide table `staging` for the duration of the `with` block, and then joins the parts to `staging` again.
+
+    Yields the names of the parts, or only `staging` if it is not wide. The block may change the types of their columns,
+    but not their rows.
     """
     names = [name for name, *_ in connection.execute("DESCRIBE staging").fetchall()]
     if len(names) <= _WIDTH:

@@ -36,9 +36,9 @@ class Kind(Enum):
     DATE = auto()
     CLOCK = auto()
     CODE = auto()
-    """Texts with digits in few patterns, such as `K-7386`."""
+    """Strings with digits that follow a few patterns, such as `K-7386`."""
     WORD = auto()
-    """Few different texts that recur."""
+    """A few distinct strings that recur."""
     TEXT = auto()
 
 

@@ -62,7 +62,7 @@ class Compiler:
         return self._windowed() if has_window else self._flat()
 
     def _names(self) -> list[str]:
-        """The names of the result's columns. Raises `PlanInvalid` if they are not valid together."""
+        """The names of the result's columns. Raises `PlanInvalid` if a figure or a name is not valid."""
         names = [group.result_name for group in self.plan.group_by]
         for measure in self.plan.select:
             names.append(measure.name)
@@ -82,7 +82,7 @@ class Compiler:
         return names
 
     def groups(self) -> list[str]:
-        """The result of a plan without windows, before thresholds, order and limit."""
+        """The query for the groups of a plan without windows, before thresholds, order and limit."""
         figures = [(measure.name, self.figures.sql(measure.expression)) for measure in self.plan.select]
         return self._select([f"{sql} AS {quoted(name)}" for name, sql in figures])
 
@@ -173,7 +173,7 @@ class Compiler:
         return ["(" + " OR ".join(f"({one})" for one in each) + ")" if len(each) > 1 else each[0]]
 
     def last_moments(self, last: LastOf) -> list[str]:
-        """The query for the last moment, overall or in each period, that has a row that passes the filters.
+        """The query for the last moment, overall or in each period, at which a row passes the filters.
 
         Rows that no figure uses do not count: the last budget row must not determine the date at which actuals are
         read.

@@ -16,7 +16,7 @@ SIGNATURE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 ENCRYPTED, WORKBOOK = "an encrypted file", "an old .xls workbook"
 _MAX_BYTES = 512 << 20
 _ENTRY, _NAME = 128, 64  # bytes of an entry of the directory, and of the name at its beginning
-_HEADER_SECTORS = 109  # of the table of sectors that the header lists itself
+_HEADER_SECTORS = 109  # sectors of the table that the header itself lists
 _END = 0xFFFFFFFA  # and above: marks, not sectors
 _KINDS = {
     "EncryptedPackage": ENCRYPTED,

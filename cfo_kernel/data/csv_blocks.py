@@ -73,7 +73,7 @@ def _starts(content: str, dialect: Dialect) -> list[int]:
 
 
 def _names(records: Sequence[Record], i: int) -> list[str] | None:
-    """The names in a row if it is a header: words above a row of as many cells, of which some are figures."""
+    """The names in a row if it is a header: words above rows of the same width, with figures in some column."""
     cells = _texts(records[i])
     while cells and not cells[-1]:
         cells = cells[:-1]

@@ -25,8 +25,8 @@ MAX_LINE = 32 << 20
 class Body:
     """The file with the rows below the header.
 
-    `count` lines of it are not empty; `has_gaps` says that there are empty ones between them. `delimiters` counts the
-    separators.
+    `count` is the number of lines that are not empty, `has_gaps` says whether there are empty lines between them, and
+    `delimiters` is the number of separators.
     """
 
     path: Path
@@ -38,10 +38,10 @@ class Body:
 
 
 def copy_body(text: text_encoding.Text, name: str, lines: int, dialect: Dialect, path: Path) -> Body:
-    """Copies the rows below the header as UTF-8 with LF line ends.
+    """Copies the rows below the header as UTF-8 with LF line endings.
 
     DuckDB cannot skip lines inside a quoted cell. A file with an overlong line is refused, because the lenient reader
-    would silently skip those rows.
+    would silently skip such lines.
     """
     count = delimiters = length = 0
     has_quotes = has_spaced_quotes = has_gaps = False
@@ -77,11 +77,11 @@ def shortened(body: Body, footer: str, dialect: Dialect) -> Body:
 
 
 def read_clean(connection: duckdb.DuckDBPyConnection, body: Body, dialect: Dialect, names: list[str]) -> bool:
-    """Whether DuckDB's strict parser has read the rows into `staging`.
+    """Reads the rows into `staging` with DuckDB's strict parser. Returns whether it read every cell correctly.
 
-    It is tried first, because it runs in parallel, and nearly every file passes. It does not notice rows that a stray
-    quotation mark has joined, drops an empty cell at the end of a row that has one too many, even if the others have
-    moved, and leaves the marks of quoted cells after a space.
+    This parser is tried first, because it runs in parallel, and nearly every file passes. It does not notice rows that
+    a stray quotation mark has joined, drops an extra empty cell at the end of a row even if the cells before it are
+    shifted, and keeps the quotation marks of a quoted cell that follows a space.
     """
     if dialect.has_escapes or (body.has_spaced_quotes and dialect.skips_spaces):
         return False
@@ -107,7 +107,7 @@ def _read_csv(connection: duckdb.DuckDBPyConnection, body: Path, dialect: Dialec
 
 
 def read_even(connection: duckdb.DuckDBPyConnection, name: str, even: Path, names: list[str]) -> None:
-    """Reads rows that `csv_rows` has written. Refuses a file in which one of them is far too long."""
+    """Reads rows that `csv_rows` has written. Refuses a file with a row that is far too long."""
     try:
         _read_csv(connection, even, Dialect(","), names)
     except duckdb.OutOfMemoryException as error:
@@ -119,7 +119,7 @@ def read_even(connection: duckdb.DuckDBPyConnection, name: str, even: Path, name
 
 
 def _has_all_cells(connection: duckdb.DuckDBPyConnection, body: Body, dialect: Dialect, names: list[str]) -> bool:
-    """Whether the separators of the file are those between the cells of `staging` and those inside them."""
+    """Whether every separator in the file is either between two cells of `staging` or inside one."""
     inside = body.delimiters - body.count * (len(names) - 1)
     if not body.has_quotes and len(names) > 1:
         return inside == 0
@@ -136,5 +136,5 @@ def _has_all_cells(connection: duckdb.DuckDBPyConnection, body: Body, dialect: D
 
 
 def row_count(connection: duckdb.DuckDBPyConnection) -> int:
-    """The number of rows of `staging`."""
+    """The number of rows in `staging`."""
     return connection.execute("SELECT count(*) FROM staging").fetchall()[0][0]

@@ -15,7 +15,7 @@ from cfo_kernel.data.number_grammar import amount
 
 _DELIMITERS = ",;\t|^~\x01\x1f"
 _JUDGED_ROWS, _JUDGED_COLUMNS = 200, 50
-_NEARLY = 0.9  # a separator with this many fewer regular rows may still be the right one
+_NEARLY = 0.9  # a separator with this share of the most regular rows may still be the right one
 _ALL = 0.95
 _FIGURE = re.compile(
     r"[-+(]?\s*[$€£¥]?\s*[-+]?\d[\d.,'\u00a0\u202f]*\)?\s*[%$€£¥]?-?|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}"
@@ -29,7 +29,8 @@ _WORTH = {"figure": 1.0, "words": 0.7, "empty": 0.7, "fragment": 0.2}
 class Attempt:
     """The beginning of the file as a dialect divides it.
 
-    `rows` have the most frequent number of cells, `width`. `worth` says from 0 to 1 how meaningful the cells look.
+    `rows` is the number of rows with the most frequent number of cells, `width`. `worth` says how meaningful the cells
+    look, from 0 to 1.
     """
 
     dialect: Dialect
@@ -40,7 +41,7 @@ class Attempt:
 
 
 def find_dialect(lines: Sequence[str]) -> Attempt | None:
-    """The dialect of a file that begins with these lines, or None if they have one cell each."""
+    """The best dialect for a file that begins with these lines, or None if each line is a single cell."""
     lines = [line for line in lines if line.strip()]
     present = [d for d in _DELIMITERS if any(d in line for line in lines)]
     attempts = [_best_attempt(lines, delimiter) for delimiter in present]
@@ -56,7 +57,7 @@ def find_dialect(lines: Sequence[str]) -> Attempt | None:
 
 
 def _best_attempt(lines: Sequence[str], delimiter: str) -> Attempt:
-    """The best dialect with this separator. An unusual one needs proof."""
+    """The best dialect with this separator. Escapes or unusual quotation marks need proof."""
     best = _attempt(lines, Dialect(delimiter))
     if any("\\" in line for line in lines):
         escaped = _attempt(lines, Dialect(delimiter, has_escapes=True))
@@ -70,7 +71,7 @@ def _best_attempt(lines: Sequence[str], delimiter: str) -> Attempt:
 
 
 def _has_escaped_quotes(lines: Sequence[str], delimiter: str) -> bool:
-    """Whether more quotation marks inside cells follow a backslash than another mark."""
+    """Whether quotation marks inside cells are escaped with a backslash more often than they are doubled."""
     d = re.escape(delimiter)
     escaped = sum(len(re.findall(rf'\\"(?!\s*(?:{d}|$))', line)) for line in lines)
     doubled = sum(len(re.findall(rf'[^{d}\\"]""[^{d}"]', line)) for line in lines)
@@ -78,7 +79,7 @@ def _has_escaped_quotes(lines: Sequence[str], delimiter: str) -> bool:
 
 
 def _has_apostrophes(lines: Sequence[str], delimiter: str) -> bool:
-    """Whether apostrophes enclose cells: the only way to read some of them, or a habit of the file."""
+    """Whether apostrophes serve as quotation marks: some cells need them, or there is one pair in nearly every line."""
     d = re.escape(delimiter)
     enclosed = re.compile(rf"(?:^|{d}) *'((?:[^']|'')*)' *(?={d}|$)")
     double = re.compile(rf'(?:^|{d}) *"[^"]*" *(?={d}|$)')
@@ -122,24 +123,24 @@ def _kind(cell: str) -> str:
 
 
 def _has_decimal_commas(rows: Sequence[Sequence[str]]) -> bool:
-    """Whether the commas of a file with a single column of amounts are decimal marks."""
+    """Whether the commas in a file with a single column of amounts are decimal marks."""
     cells = [",".join(row).strip() for row in rows if len(row) > 1]
     return bool(cells) and all(re.fullmatch(amount(","), cell, re.IGNORECASE) for cell in cells)
 
 
 def _may_be_separated_by_spaces(lines: Sequence[str]) -> bool:
-    """Whether lines have spaces, and are not simply figures with spaces in them, or dates with a time."""
+    """Whether nearly all lines contain spaces, and are not just figures with spaces in them or dates with a time."""
     spaced = [line.strip() for line in lines[1:] if " " in line.strip()]
     return len(spaced) >= _ALL * (len(lines) - 1) > 0 and not all(_FIGURE.fullmatch(line) for line in spaced)
 
 
 def _is_prose(lines: Sequence[str], delimiter: str) -> bool:
-    """Whether these are the commas of names and sentences: a space follows each, and the first line has none."""
+    """Whether the separators are punctuation in prose: each is followed by a space, and the first line has none."""
     if delimiter not in ",;" or delimiter in lines[0].rstrip(delimiter + " "):
         return False
     return not any(re.search(rf"{delimiter}(?! |$)", line.rstrip()) for line in lines)
 
 
 def _is_regular(attempt: Attempt, lines: int) -> bool:
-    """Whether spaces separate cells rather than words: in all lines alike, with figures or dates between them."""
+    """Whether spaces separate cells rather than words: nearly all lines have as many cells, and some hold figures."""
     return attempt.rows >= _ALL * lines and attempt.figure_columns > 0

@@ -1,7 +1,7 @@
 """The grammar of a line of a delimited text file: where its cells begin and end.
 
-Python's own reader accepts any text: what follows a closing quotation mark becomes a part of the cell, and a mark that
-is never closed swallows the rest of the file. This grammar says which lines are well formed. Quoted cells may have
+Python's own reader accepts any text: text after a closing quotation mark becomes part of the cell, and a quotation mark
+that is never closed swallows the rest of the file. This grammar says which lines are well formed. Quoted cells may have
 spaces around them.
 """
 
@@ -17,7 +17,7 @@ _DELIMITER, _QUOTE, _BACKSLASH = "\ue000\ue001", "\ue000\ue002", "\ue000\ue003"
 
 
 class State(Enum):
-    """The state of a line: whole rows, the beginning of a cell that goes on below, or neither."""
+    """The state at the end of a line: complete rows, a quoted cell that continues on the next line, or malformed."""
 
     CLOSED = auto()
     OPEN = auto()
@@ -51,7 +51,7 @@ class Dialect:
         return first, second, third, fourth, fifth
 
     def state(self, line: str, *, is_inside: bool = False) -> State:
-        """The state of the line. `is_inside` says that it continues a quoted cell."""
+        """The state of the line. `is_inside` means that it continues a quoted cell."""
         closed, opened, inside, ends, ends_opened = self._patterns
         if not is_inside:
             if self.quote not in line or closed.fullmatch(line):
@@ -68,7 +68,7 @@ class Dialect:
         return self.rough_cells(text)
 
     def cells_if_plain(self, line: str) -> list[str] | None:
-        """The cells of a line, or None if it needs a closer look. Most lines do not, and this is quicker."""
+        """The cells of a line, or None if it needs a closer look. This is quicker, and enough for most lines."""
         if self.quote not in line:
             return self.cells(line)
         try:
@@ -84,17 +84,20 @@ class Dialect:
             return text.split(self.delimiter)
 
     def reader(self, lines: Iterable[str], *, is_strict: bool = False) -> Iterator[list[str]]:
-        """Python's own reader of these lines. Unless it `is_strict`, it accepts malformed lines too."""
+        """Python's own CSV reader for these lines. It accepts malformed lines unless `is_strict` is set."""
         return csv.reader(
             lines, delimiter=self.delimiter, quotechar=self.quote, skipinitialspace=self.skips_spaces, strict=is_strict
         )
 
     def protected(self, line: str) -> str:
-        """The line with escaped characters replaced, which `restored` brings back."""
+        """The line with stand-ins for escaped characters. `restored` puts the characters back."""
         return self._escape.sub(self._protect, line) if self.has_escapes and "\\" in line else line
 
     def restored(self, cells: list[str]) -> list[str]:
-        """The cells with the characters that were escaped. A backslash before another character stays."""
+        """The cells with the escaped characters in place of their stand-ins.
+
+        A backslash before any other character is kept.
+        """
         if not self.has_escapes:
             return cells
         pairs = ((_DELIMITER, self.delimiter), (_QUOTE, self.quote), (_BACKSLASH, "\\"))

@@ -1,4 +1,4 @@
-"""Finds the header of a delimited text file, and decides to which columns its names belong.
+"""Finds the header of a delimited text file, and decides which columns its names belong to.
 
 A damaged header may have too few or too many names. Runs in the ingest worker.
 """
@@ -41,7 +41,7 @@ class Head:
 
 
 def find_head(name: str, lines: Sequence[str], dialect: Dialect, lines_above: int = 0, *, is_cut: bool) -> Head:
-    """The header of a table that begins with these lines. `is_cut` says that there are more.
+    """The header of a table that begins with these lines. `is_cut` means that more lines follow.
 
     `name` is the file's name in errors, and `lines_above` the number of its lines above the table.
     """
@@ -91,7 +91,7 @@ def _find_header(rows: list[Row], width: int) -> headers.Header | None:
 
 
 def _width(records: Sequence[Record]) -> int:
-    """The number of cells that most rows have. If two are equally common, returns the larger one."""
+    """The number of cells that most rows have. If two numbers are equally common, returns the larger one."""
     known = [record.cells for record in records if record.cells is not None and record.text.strip()]
     widths = Counter(len(cells) for cells in known) or Counter([1])
     most = max(widths.values())
@@ -99,7 +99,7 @@ def _width(records: Sequence[Record]) -> int:
 
 
 def _rows(records: Sequence[Record], dialect: Dialect, width: int) -> list[Row]:
-    """The cells of the rows. A row that is not well formed is divided like the others."""
+    """The cells of the rows. A malformed row is split so that its cells fit the columns."""
     rows: list[Row] = []
     even = [r.cells for r in records if r.cells is not None and len(r.cells) == width]
     names, shapes = [ColumnShape()] * width, column_shapes(even[1:], width)
@@ -115,7 +115,7 @@ def _rows(records: Sequence[Record], dialect: Dialect, width: int) -> list[Row]:
 
 
 def _divided(record: Record, dialect: Dialect, shapes: Sequence[ColumnShape]) -> list[str] | None:
-    """The cells of a damaged row. In a header, only quotation marks can prove anything."""
+    """The cells of a damaged row. In a header, only quotation marks count as evidence."""
     is_name = all(shape == ColumnShape() for shape in shapes)
     found = align(record.text, dialect, shapes) if record.cells is None or not is_name else None
     if is_name and found and Fault.MISSING in found.faults and (parted := _parted(record.text, dialect)):
@@ -126,7 +126,7 @@ def _divided(record: Record, dialect: Dialect, shapes: Sequence[ColumnShape]) ->
 def _with_all_names(
     records: Sequence[Record], rows: list[Row], width: int, dialect: Dialect, header: headers.Header
 ) -> tuple[list[Row], int, list[Decision] | None]:
-    """The rows with a name or None for each column in the header, and the number of columns.
+    """The rows, with a name or None in the header for each column, and the number of columns.
 
     The decisions are None if nothing had to be changed.
     """
@@ -172,7 +172,7 @@ def _replaced(rows: list[Row], i: int, cells: Row) -> list[Row]:
 def _with_gap(
     records: Sequence[Record], rows: list[Row], width: int, dialect: Dialect, top: int
 ) -> tuple[list[Row], int, list[Decision] | None]:
-    """The rows with a header that lacks one name: the gap is where the other names fit their columns best."""
+    """The rows, with a gap in a header that lacks one name. The gap is where the other names fit their columns best."""
     cells, record = [cell or "" for cell in rows[top]], records[top]
     if (parted := _parted(record.text, dialect)) and len(parted) == width:
         text = "The header lacks a separator next to a quotation mark, and was split there"
@@ -210,7 +210,7 @@ def _scores(names: Sequence[str], kinds: Sequence[Kind]) -> list[float]:
 
 
 def _fit(name: str, kind: Kind) -> float:
-    """How well a name fits a column: names of dates to dates, of money to figures, of codes to codes."""
+    """How well a name fits a column: a date-like name suits dates, a money-like one figures, a code-like one codes."""
     if kind is Kind.EMPTY:
         return 0
     parts = column_names.words(name)
@@ -226,13 +226,13 @@ def _fit(name: str, kind: Kind) -> float:
 
 
 def _is_index(cells: Sequence[str]) -> bool:
-    """Whether the cells number the rows."""
+    """Whether the cells are consecutive row numbers."""
     numbers = [int(cell) for cell in cells if cell.strip().isdecimal()]
     return len(numbers) == len(cells) > 1 and numbers == list(range(numbers[0], numbers[0] + len(numbers)))
 
 
 def _doubts(above: Sequence[Record], dialect: Dialect, columns: int) -> list[Decision]:
-    """Decisions about cells that may be several rows, in the header and the titles above it."""
+    """Decisions about cells in the header, or in the titles above it, that may contain several rows."""
     found = [r for r in above if any(may_be_rows(cell, dialect.delimiter, columns) for cell in r.cells or ())]
     return [several_lines([r.line for r in found], len(found), max(r.height for r in found))] if found else []
 

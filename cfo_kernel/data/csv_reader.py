@@ -2,7 +2,8 @@
 
 Runs in the ingest worker. DuckDB's own sniffer is not used because it samples only the first rows: in a column of whole
 numbers, it turned a 2.75 further down into 3, and the account 00124 into 124. Types are inferred later, over whole
-columns (`cfo_kernel.data.type_inference`), so no digit is lost. Users see the decisions that the file leaves open.
+columns (`cfo_kernel.data.type_inference`), so no digit is lost. Users are shown every decision that the file itself
+does not settle.
 """
 
 import csv
@@ -53,7 +54,7 @@ class TextTable:
 
 
 def open_table(path: Path, scratch: Path) -> TextTable:
-    """The file as one table. Raises a `FileProblem`."""
+    """The file as one table. Raises a `FileProblem` if it cannot be read."""
     text = text_encoding.decoded(path, scratch)
     beginning, is_cut = _read_head(text, path.name)
     lines = beginning.split("\n")
@@ -76,7 +77,10 @@ def divided(table: TextTable, scratch: Path) -> list[TextTable]:
 
 
 def load(connection: duckdb.DuckDBPyConnection, table: TextTable, scratch: Path) -> tuple[SourceRows, list[Decision]]:
-    """Creates the table `staging` with all columns as text. Returns the rows, and decisions."""
+    """Creates the table `staging` with all columns as text.
+
+    Returns the rows' positions in the file, and the decisions made.
+    """
     name, text, dialect = table.name, table.text, table.dialect
     beginning, is_cut = _read_head(text, name)
     lines = beginning.removesuffix("\n").split("\n")
@@ -110,7 +114,7 @@ def _absent(text: str) -> str:
 
 
 def _read_head(text: text_encoding.Text, name: str) -> tuple[str, bool]:
-    """The beginning of the file, with at least two lines, and whether it is cut.
+    """The beginning of the file, with at least two lines, and whether more text follows.
 
     Refuses a file whose first line never ends.
     """

@@ -16,10 +16,10 @@ _MOST_CHARACTERS = 8 << 20
 
 @dataclass(frozen=True)
 class Record:
-    """A row of the file: its first line, counted from 1, its text, and its cells, or None if it is not well formed.
+    """A row of the file: its first line, counted from 1, its text, and its cells, which are None if it is malformed.
 
-    `is_open` says that a quotation mark is opened on it and not closed at all, or not within the limits. `is_part` says
-    that it was taken for a part of a row of several lines.
+    `is_open` means that it opens a quotation mark that is not closed within the limits. `is_part` means that it was
+    first read as part of a row of several lines.
     """
 
     line: int
@@ -31,14 +31,17 @@ class Record:
 
 
 class Records(Iterator[Record]):
-    """The rows of the lines, which come without their line ends. Rows can be taken back line by line."""
+    """Parses lines, without their line endings, into rows.
+
+    A row of several lines can be undone, to read each line as a row.
+    """
 
     def __init__(self, lines: Iterable[str], dialect: Dialect, first_line: int = 1) -> None:
         self._lines = iter(lines)
         self._dialect = dialect
         self._line = first_line
         self._waiting: deque[str] = deque()
-        self._alone = 0  # lines that were taken back and are rows of their own
+        self._alone = 0  # lines that each count as a row, because the row they were part of was undone
 
     def __next__(self) -> Record:
         text = self._next_line()
@@ -58,7 +61,7 @@ class Records(Iterator[Record]):
         return Record(line, text, cells, is_open=state is State.OPEN, is_part=is_part)
 
     def _closed(self, line: int, text: str, protected: str) -> Record:
-        """The row that begins with an open cell."""
+        """The row that begins with this line, which ends inside a quoted cell."""
         texts, known = [text], [protected]
         size = len(text)
         while len(texts) < _MOST_LINES and size < _MOST_CHARACTERS and (more := self._next_line()) is not None:
@@ -77,7 +80,7 @@ class Records(Iterator[Record]):
         return Record(line, text, None, is_open=True)
 
     def ahead(self, count: int) -> list[str]:
-        """The next lines, at most `count` of them."""
+        """The next lines, at most `count` of them, which stay unread."""
         while len(self._waiting) < count and (line := next(self._lines, None)) is not None:
             self._waiting.append(line)
         return list(self._waiting)[:count]
@@ -90,7 +93,7 @@ class Records(Iterator[Record]):
         self._alone = max(0, self._alone - count)
 
     def take_back(self, record: Record) -> Record:
-        """Divides a row of several lines. Returns its first line as a row; the others follow as rows of their own."""
+        """Undoes a row of several lines. Returns its first line as a row; the other lines follow as separate rows."""
         first, *others = record.text.split("\n")
         self._waiting.extendleft(reversed(others))
         self._line = record.line + 1

@@ -1,4 +1,4 @@
-"""Leaves out headers that are repeated further down in a delimited text file, and rows that repeat with them.
+"""Leaves out headers that are repeated further down in a delimited text file, and the rows that are repeated with them.
 
 Runs in the ingest worker, on the table `staging`, before its types are inferred.
 """
@@ -15,9 +15,10 @@ from cfo_kernel.sql_text import quoted, text_literal
 def empty_repeated_headers(
     connection: duckdb.DuckDBPyConnection, header: headers.Header, cells: list[str | None], rows: SourceRows
 ) -> list[Decision]:
-    """Empties rows that are equal to the header, as in files that were put together from several exports.
+    """Clears rows that are equal to the header, as in files that were put together from several exports.
 
-    `cells` are the cells of the header. A row of one column may be a value that happens to be the column's name.
+    `cells` are the cells of the header. In a table of one column, such a row may be a value that happens to be the
+    column's name.
     """
     if sum(cell is not None for cell in cells) < 2 and cells not in header.rows:
         return []
@@ -44,7 +45,7 @@ def empty_repeated_headers(
 
 
 def _repeats_the_table(connection: duckdb.DuckDBPyConnection, names: list[str], repeated: list[int]) -> bool:
-    """Whether exactly the same rows stand below each header, which is `repeated` in these rows of `staging`."""
+    """Whether exactly the same rows follow each header. `repeated` are the rows of `staging` that repeat the header."""
     length, count = repeated[0], len(repeated)
     is_regular = repeated == [length + i * (length + 1) for i in range(count)]
     if length < 2 or not is_regular or csv_body.row_count(connection) != (length + 1) * (count + 1) - 1:

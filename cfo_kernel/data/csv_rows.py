@@ -1,8 +1,8 @@
-"""Writes the rows of a delimited text file with equal numbers of cells.
+"""Rewrites a delimited text file so that every row has the same number of cells.
 
-Runs in the ingest worker, for files that DuckDB's strict parser refuses: its lenient one reads everything after a stray
-quotation mark as one cell, without an error, so rows would be lost silently. Regular rows are copied. A damaged row is
-divided as the types of its cells prove, or else kept as it stands (`row_repair`).
+Runs in the ingest worker, for files that DuckDB's strict parser refuses. Its lenient parser reads everything after a
+stray quotation mark as one cell, without an error, so rows would be lost silently. Regular rows are copied. A damaged
+row is split where its cell types leave no doubt, and otherwise kept as it is (`row_repair`).
 """
 
 import csv
@@ -24,7 +24,7 @@ _FEW, _RARE = 3, 4  # if more than three rows, and one in four, have extra cells
 
 @dataclass
 class Rows:
-    """What was written: the width of the widest row, the file's line of each row, and decisions on damaged rows."""
+    """The result: the width of the widest row, each row's line number in the file, and decisions about damaged rows."""
 
     width: int
     lines: "array[int]" = field(default_factory=lambda: array("Q"))
@@ -32,7 +32,7 @@ class Rows:
 
 
 def write_even(name: str, body: Path, dialect: Dialect, width: int, lines_above: int, to: Path) -> Rows:
-    """Writes the rows of a table with this many columns, with commas between their cells.
+    """Writes the rows of a table with this many columns to the file `to`, separated by commas.
 
     `lines_above` is the number of the file's lines that come before `body`. Raises `UnreadableFile` if a quotation mark
     is never closed, and the row cannot be read without it.
@@ -59,7 +59,7 @@ def write_even(name: str, body: Path, dialect: Dialect, width: int, lines_above:
 
 
 def _shapes(body: Path, dialect: Dialect, width: int) -> tuple[list[ColumnShape], bool]:
-    """The shapes of the columns, and whether extra cells are so rare that they may be parts of others."""
+    """The shapes of the columns, and whether extra cells are so rare that they may be parts of other cells."""
     sample = list(islice(Records(_lines(body), dialect), _SAMPLE))
     whole = [r.cells for r in sample if r.cells is not None and any(r.cells) and r.height == 1]
     even = [cells for cells in whole if len(cells) == width]

@@ -15,7 +15,7 @@ from cfo_kernel.data.decisions import Decision, DecisionKind
 from cfo_kernel.data.sheet_grid import Grid, Row
 from cfo_kernel.data.text_encoding import Text
 
-_MOST_ROWS, _LEAST_COLUMNS = 5_000, 4  # a statement is not larger
+_MOST_ROWS, _LEAST_COLUMNS = 5_000, 4  # financial statements are no larger
 
 
 def divided(text: Text, dialect: Dialect, scratch: Path) -> list[Text]:

@@ -30,7 +30,7 @@ _SENTINEL = r"0{4}[-/.]?00[-/.]?00|00[-/.]00[-/.](00)?00|0?0-jan-(19)?00|0?1[/.-
 SERIAL = r"[2-7]\d{4}(\.\d+)?"
 """The serial number of a day in spreadsheets."""
 DAYS = (20_000, 80_000)
-"""The serial numbers that are taken for days: from 1954 to 2119."""
+"""The serial numbers that are read as days: from 1954 to 2119."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def _forms() -> Iterator[_Form]:
     yield _Form(r"\d{4}年\d{1,2}月\d{1,2}日", ("%Y年%m月%d日",))
     for mark in "/.-":
         part = rf"\d{{1,2}}[{mark}]\d{{1,2}}[{mark}]"
-        # Of a year in two digits, %Y would make one of the first century, so %y comes first.
+        # %Y would read a two-digit year as one of the first century, so %y comes first.
         for year in ("y", "Y"):
             long = r"\d{4}" if year == "Y" else r"\d{2}"
             yield _Form(part + long, (f"%d{mark}%m{mark}%{year}",), (f"%m{mark}%d{mark}%{year}",))
@@ -78,13 +78,13 @@ def _forms() -> Iterator[_Form]:
 _FORMS = tuple(_forms())
 _NAMED = _FORMS[-5:]
 ANY = f"({'|'.join(form.pattern for form in _FORMS)})(,?[ T]\\d{{1,2}}:.*)?"
-"""A cell that may be a date, in any form, with or without a time."""
+"""A pattern for cells that may be dates, in any form, with or without a time."""
 SENTINEL = f"({_SENTINEL})( 0?0:00(:00)?)?"
 """A date of zeros, which means that there is no date."""
 
 
 def is_date(cell: str) -> bool:
-    """Whether a cell has the form of a date, which may not exist, such as 2024-02-31."""
+    """Whether a cell has the form of a date, even of one that does not exist, such as 2024-02-31."""
     return _form_of(cell) is not None
 
 
@@ -95,7 +95,7 @@ def is_sentinel(cell: str) -> bool:
 
 @dataclass(frozen=True)
 class Dates:
-    """A column of dates: SQL for its cells in the forms of `formats`, and whether each order of day and month fits."""
+    """A column of dates: SQL for its cells, the formats they may have, and which orders of day and month fit."""
 
     column: TextColumn
     value: str
@@ -124,7 +124,7 @@ class Dates:
 
 
 def read_iso(column: TextColumn) -> list[Decision] | None:
-    """Reads dates and times in the form of ISO 8601. Returns None if the column has others."""
+    """Reads dates and times in the form of ISO 8601. Returns None if the column has any other values."""
     for pattern, kind in ((_ISO, "DATE"), (f"{_ISO}({_CLOCK})?", "TIMESTAMP"), (_ISO + _CLOCK + _ZONE, "TIMESTAMPTZ")):
         if column.matches(pattern) and column.holds(f"TRY_CAST({column.value} AS {kind}) IS NOT NULL"):
             column.retype(kind, column.value)
@@ -153,7 +153,7 @@ def find_dates(column: TextColumn) -> Dates | None:
     if not any(fits):
         return None
     if fits[0] and all(form.is_dotted or not form.month_first for form in forms):
-        fits = (True, day_first == month_first)  # where days are written with points, they come first
+        fits = (True, day_first == month_first)  # in dates written with points, the day comes first
     has_fraction = any(_is(SERIAL, cell) and "." in cell for cell in column.sample)
     kind = "TIMESTAMP" if any(clocks) or has_fraction else "DATE"
     return Dates(column, value, kind, (day_first, month_first), (fits[0], fits[1]), all(f.is_month for f in forms))
@@ -218,7 +218,7 @@ def _has_month(cell: str) -> bool:
 
 
 def _prepared(value: str, forms: Sequence[_Form]) -> str:
-    """SQL for the cells with the names of months as numbers, and serial numbers as dates."""
+    """SQL that replaces the names of months in the cells with numbers, and serial numbers with dates."""
     value = f"replace({value}, ', ', ' ')" if not any(form in _NAMED for form in forms) else value
     cases: list[str] = []
     if any(form in _NAMED for form in forms):
@@ -236,7 +236,7 @@ def serial_day(number: str) -> str:
 
 
 def _numbered(value: str) -> str:
-    """SQL for a date with the name of a month, as year-month-day; null if no word in it is the name of a month."""
+    """SQL that rewrites a date with a month's name as year-month-day. It is null if no word names a month."""
     text = f"lower(strip_accents({value}))"
     clock = f"regexp_extract({text}, ' \\d{{1,2}}:\\d{{2}}.*$')"
     date = f"regexp_replace({text}, ',? \\d{{1,2}}:\\d{{2}}.*$', '')"

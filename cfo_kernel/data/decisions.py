@@ -6,7 +6,7 @@ from enum import StrEnum
 from cfo_kernel.values import Value
 
 MAX_ROWS = 20
-"""How many rows a decision names. `count` says how many there are."""
+"""The maximum number of rows that a decision lists. Its `count` says how many there are."""
 
 
 class DecisionKind(StrEnum):
@@ -36,7 +36,7 @@ class DecisionKind(StrEnum):
 class Decision(Value):
     """A decision, for one column or for the whole table.
 
-    `text` says it in a sentence, with the name of the column if it is about one. `rows` are the first rows that it
+    `text` states it in a sentence, which names the column if it is about one. `rows` are the first rows that it
     affects, counted from 1 in the file. `count` is the number of all affected cells or rows, 0 for a whole column or
     table. `needs_check` means that the file does not prove it.
     """

@@ -13,9 +13,9 @@ _DAY = 24
 
 
 def read_durations(column: TextColumn) -> list[Decision] | None:
-    """Reads hours and minutes as hours if the header speaks of hours, or one of them is longer than a day.
+    """Reads hours and minutes as hours if the header mentions hours, or if one of them is longer than a day.
 
-    Other columns of this form have times of the day.
+    Other columns in this format contain times of day.
     """
     if not all(":" in cell for cell in column.sample) or not column.matches(_DURATION):
         return None

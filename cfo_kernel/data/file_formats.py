@@ -34,9 +34,10 @@ class Content(Enum):
 
 @dataclass(frozen=True, slots=True)
 class FileFormat:
-    """The content of files with a suffix, and their media type in downloads.
+    """What files with a given suffix contain, and the media type used to download them.
 
-    A document is kept and listed, but not read. `document` says what it is, and `starts` are the bytes it begins with.
+    A document is stored and listed, but not read. `document` says what kind it is, and `starts` lists the bytes it may
+    begin with.
     """
 
     content: Content
@@ -71,7 +72,7 @@ FORMATS = {
     ".eml": FileFormat(Content.DOCUMENT, "message/rfc822", "e-mail"),
     ".msg": FileFormat(Content.DOCUMENT, "application/vnd.ms-outlook", "e-mail", (compound_file.SIGNATURE,)),
 }
-"""The formats by the suffix of a file's name."""
+"""The formats by file name suffix."""
 SUFFIXES = tuple(FORMATS)
 _ZIP, _PARQUET, _COMPOUND = b"PK\x03\x04", b"PAR1", compound_file.SIGNATURE[:4]
 _WIDE_TEXT = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # the first also begins UTF-32

@@ -1,4 +1,4 @@
-"""Reads single files into a workspace's `.cache/`, or finds the result of an earlier reading there.
+"""Reads single files into a workspace's `.cache/`, or finds the result of an earlier read there.
 
 A file is identified by the hash of its content. The hash is stored together with the file's stamp (`file_records`), so
 that a file that did not change is neither hashed nor read again.
@@ -54,7 +54,7 @@ class IngestedFile:
 
 @dataclass(frozen=True)
 class _Known:
-    """What is stored about a file. `found` is None if it must be read."""
+    """What the cache knows about a file. `found` is None if the file must be read."""
 
     stamp: FileStamp
     record: FileRecord
@@ -103,7 +103,7 @@ class FileReader:
             return _explained(path, error)
 
     def known(self, path: Path) -> IngestedFile | None:
-        """The tables of the file or its problem, as `read_or_explain`, but None if it must be read."""
+        """Like `read_or_explain`, but without reading the file. Returns None if it must be read."""
         try:
             return self._known(path).found
         except (CfoError, OSError) as error:
@@ -134,7 +134,7 @@ class FileReader:
             raise StorageFailed(f"{name} cannot be read at the moment. {advice}.") from error
 
     def _known(self, path: Path) -> _Known:
-        """What is stored about the file. Raises its recorded problem, `UnsupportedFile` or `OSError`."""
+        """What the cache knows about the file. Raises its recorded problem, `UnsupportedFile` or `OSError`."""
         if path.is_symlink():
             raise UnsupportedFile(f"{path.name} is a symbolic link. Copy the file itself into data/.")
         file_formats.check_suffix(path)
@@ -187,5 +187,5 @@ def _explained(path: Path, error: Exception) -> IngestedFile:
 
 
 def shown_name(name: str) -> str:
-    """The name as text. Linux allows names that are not valid UTF-8."""
+    """The name as valid text, because Linux allows names that are not valid UTF-8."""
     return os.fsencode(name).decode(errors="replace")

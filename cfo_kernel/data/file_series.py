@@ -1,4 +1,4 @@
-"""Recognizes files of one form by their names: `sales_2023.csv` and `sales_2024.csv`, `GL Jan.xlsx` and `GL Feb.xlsx`.
+"""Recognizes series of files by their names: `sales_2023.csv` and `sales_2024.csv`, `GL Jan.xlsx` and `GL Feb.xlsx`.
 
 A name consists of words and numbers. Those that name a period are the file's place in the series, and the rest is its
 form. A trailing number may be a place too, or a version (`NUMBER`). Marked versions and copies of a file (`v2`, `(1)`)
@@ -42,7 +42,7 @@ class SeriesName:
 
 @dataclass
 class _Place:
-    """The parts of a name that say its place in a series, while the name is read."""
+    """The parts of a name that give its place in a series, collected while the name is read."""
 
     year: int | None = None
     month: int | None = None
@@ -107,7 +107,7 @@ def _take(tokens: list[str], at: int, place: _Place) -> int:
 
 
 def _take_date(token: str, place: _Place) -> int:
-    """A date or month in digits alone: 20240131, 31012024, 202401."""
+    """Reads a date or month that consists only of digits: 20240131, 31012024, 202401."""
     for pattern in (
         r"(?P<y>\d{4})(?P<m>\d\d)(?P<d>\d\d)",
         r"(?P<d>\d\d)(?P<m>\d\d)(?P<y>\d{4})",
@@ -124,7 +124,7 @@ def _take_date(token: str, place: _Place) -> int:
 
 
 def _take_year(token: str, following: str, place: _Place) -> int:
-    """A year, perhaps with the one after it: 2024, 2023-24."""
+    """Reads a year, which may be followed by the next one: 2024, 2023-24."""
     year = _year(token)
     if year is None:
         return 0
@@ -135,7 +135,7 @@ def _take_year(token: str, following: str, place: _Place) -> int:
 
 
 def _take_part(token: str, following: str, place: _Place) -> int:
-    """The number of a month or day next to a year, or of a quarter such as 1Q."""
+    """Reads the number of a month or day next to a year, or of a quarter such as 1Q."""
     if following == "q" and re.fullmatch("[1-4]", token):
         place.month = 3 * int(token) - 2
         place.add("quarter", f"q{token}")
@@ -158,7 +158,7 @@ def _take_part(token: str, following: str, place: _Place) -> int:
 
 
 def _take_short_year(token: str, place: _Place) -> int:
-    """A year of two digits after a month or quarter: Jan-24."""
+    """Reads a two-digit year after a month or quarter: Jan-24."""
     if place.year or not re.fullmatch(r"\d\d", token):
         return 0
     place.year = 2000 + int(token)

@@ -1,4 +1,4 @@
-"""The file workers of a workspace: several processes, so that many small files are read in less time."""
+"""The file workers of a workspace: several processes, so that many small files are read faster."""
 
 import asyncio
 import os

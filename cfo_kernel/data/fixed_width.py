@@ -1,4 +1,4 @@
-"""Reads text files whose columns are aligned with spaces, as printed reports and mainframes write them.
+"""Reads text files whose columns are aligned with spaces, as in printed reports and exports from mainframes.
 
 Runs in the ingest worker. The columns lie between positions that are empty in all rows. The file is rewritten with
 commas, line by line, so that the other modules read it like any delimited text.
@@ -27,9 +27,10 @@ _PAGE = re.compile(rf"(?<![^\W\d_])(?:{'|'.join(sorted(PAGE_WORDS))})\.?[ :#]{{0
 
 @dataclass(frozen=True)
 class FixedWidths:
-    """The first and last positions of the text in each column, or none if two spaces or more separate the cells.
+    """The start and end of the text in each column.
 
-    `worth` says from 0 to 1 how meaningful the cells look. `repeated` are lines that stand on several pages.
+    `spans` is empty if two spaces or more separate the cells instead. `worth` says how meaningful the cells look, from
+    0 to 1. `repeated` are lines that occur on several pages.
     """
 
     spans: tuple[tuple[int, int], ...]
@@ -48,7 +49,7 @@ class FixedWidths:
 
 
 def find_widths(lines: Sequence[str]) -> FixedWidths | None:
-    """The columns of a file that begins with these lines, or None if spaces do not align them."""
+    """The columns of a file that begins with these lines, or None if the lines are not aligned with spaces."""
     text = [line.expandtabs() for line in lines if line.strip()]
     rows = [line for line in text if _GAP.search(line.strip())]
     if len(rows) < 2 or len(rows) < _MOST * len(text):
@@ -67,7 +68,7 @@ def find_widths(lines: Sequence[str]) -> FixedWidths | None:
 
 
 def _without_digits(line: str) -> str:
-    """The line with a zero in the place of each digit, since the number of a page or a time may differ."""
+    """The line with each number replaced by a zero, because page numbers and times may differ."""
     return re.sub(r"\d+", "0", " ".join(line.split()))
 
 
@@ -80,19 +81,19 @@ def _found(rows: Sequence[str]) -> FixedWidths | None:
 
 
 def _below_titles(rows: Sequence[str]) -> FixedWidths | None:
-    """The columns below titles with gaps of their own, such as a company's name beside the name of the report."""
+    """The columns below titles that contain gaps too, such as a company's name beside the name of the report."""
     rows = list(dict.fromkeys(rows))
     tried = (_found(rows[titles:]) for titles in range(min(_MOST_TITLES, len(rows) - _FEWEST) + 1))
     return next((found for found in tried if found), None)
 
 
 def _is_of_page(line: str) -> bool:
-    """Whether the line says the number of a page, as the first or last line of each page does."""
+    """Whether the line contains a page number, like the header or footer of a page."""
     return _PAGE.search(plain(line)) is not None
 
 
 def _aligned(rows: Sequence[str]) -> FixedWidths:
-    """The columns between the positions that are empty in all rows. A single empty position has to separate figures."""
+    """The columns between the positions that are empty in all rows. A gap of one space counts only next to figures."""
     length = max(map(len, rows))
     is_used = [any(i < len(row) and row[i] != " " for row in rows) for i in range(length)]
     edges = [i for i in range(length + 1) if (i > 0 and is_used[i - 1]) != (i < length and is_used[i])]
@@ -117,7 +118,7 @@ def _are_figures(cells: Sequence[str]) -> bool:
 
 
 def _is_table(rows: Sequence[Sequence[str]]) -> bool:
-    """Whether there are columns, one of them has figures, and few cells look like several."""
+    """Whether there are several columns, one of them has figures, and few cells look like more than one."""
     if 10 * sum(any(_GAP.search(cell) for cell in row) for row in rows) > len(rows):
         return False
     columns = list(zip(*(row for row in rows[1:] if len(row) == len(rows[0])), strict=True))
@@ -158,7 +159,7 @@ def as_delimited(text: Text, widths: FixedWidths, scratch: Path) -> Text:
 def _pages(rows: list[int]) -> Decision:
     count = len(rows)
     lines = (
-        "1 line of a page's head or foot was" if count == 1 else f"{count:,} lines of the heads or feet of pages were"
+        "1 line of a page header or footer was" if count == 1 else f"{count:,} lines of page headers or footers were"
     )
     where = tuple(rows[:MAX_ROWS])
     return Decision(kind=DecisionKind.LAYOUT, text=f"{lines} left out.", rows=where, count=count)

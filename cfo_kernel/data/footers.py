@@ -1,7 +1,8 @@
-"""Finds the lines below a table that are not its rows: when it was printed, its source, footnotes, a page number.
+"""Finds lines below a table that are not part of it, such as its source, the print date, footnotes or a page number.
 
-They have no figures, so no sum changes without them. The evidence is an empty row above, the words of a footer, or a
-text where the table has dates or figures. A last row with only a name may be a customer without an amount, so it stays.
+They have no figures, so no sum changes without them. The evidence is an empty row above, words that are typical of a
+footer, or text in a column of dates or figures. A last row with only a name may be a customer without an amount, so it
+is kept.
 """
 
 import re
@@ -21,7 +22,7 @@ _SHOWN = 200
 def count_footers(rows: Sequence[tuple[int, Sequence[Any]]], values: frozenset[int]) -> int:
     """How many of the last rows are a footer. `values` are the columns of figures, years and dates.
 
-    Each row has its number in the file, so that empty rows can be noticed.
+    Each row comes with its number in the file, which shows where rows between them are empty.
     """
     tail = rows[-_MOST:]
     last = next((i for i in reversed(range(len(tail))) if _has_value(tail[i][1], values)), None)
@@ -37,7 +38,7 @@ def count_footers(rows: Sequence[tuple[int, Sequence[Any]]], values: frozenset[i
 
 
 def decision(rows: Sequence[tuple[int, Sequence[Any]]]) -> Decision:
-    """The decision about the rows of a footer, with their numbers counted from zero."""
+    """The decision about the rows of a footer, whose row numbers are counted from zero."""
     texts = "; ".join(" ".join(str(cell) for cell in row if cell is not None) for _, row in rows)
     count = "1 row below the table was" if len(rows) == 1 else f"{len(rows)} rows below the table were"
     where = tuple(number + 1 for number, _ in rows[:MAX_ROWS])

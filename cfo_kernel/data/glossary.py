@@ -74,9 +74,9 @@ class TableNotes(Value):
 
 
 class GlossaryFile(Value):
-    """The whole file: the company's name, the notes by table name, and the files that form one table, by its name.
+    """The whole file: the company's name, notes on each table by its name, and the files that form each combined table.
 
-    Without files, or with `false` in their place, the files that would form it stay apart.
+    If a table in `union` has no files, or `false` instead, the files that would form it stay apart.
     """
 
     company: str | None = None

@@ -59,7 +59,7 @@ def _wrong_part(table: Table, notes: Hierarchy) -> tuple[str, str] | None:
 
 
 def _unknown_own(name: str, table: Table) -> str | None:
-    """The problem with a name that must be a column of the table, written without the table."""
+    """The problem with a name that must be a column of the table, written without the table. None if it is valid."""
     if table.column(name) is not None:
         return None
     first, _, last = name.partition(".")
@@ -71,7 +71,10 @@ def _unknown_own(name: str, table: Table) -> str | None:
 
 
 def _unknown(name: str, table: Table, tables: Tables) -> str | None:
-    """The problem with a name that must be `table.column`, also for a column of the table itself."""
+    """The problem with a name that must have the form `table.column`, even for a column of this table.
+
+    None if it is valid.
+    """
     first, dot, last = name.partition(".")
     problem = f"there is no column {name}"
     if not dot:

@@ -41,7 +41,7 @@ class Written:
         self.node: yaml.Node | None = None
         self.faults: list[GlossaryInvalid] = []
         self.skipped: list[tuple[Location, GlossaryInvalid]] = []
-        """The keys that were written in lines that are not valid YAML, each with the fault of its line."""
+        """The keys in lines that are not valid YAML, each with the fault of its line."""
 
     def fault(self, loc: Location, problem: str) -> GlossaryInvalid:
         """The error for a part, with the part's line."""
@@ -79,7 +79,7 @@ def read(data_dir: Path) -> Written:
 
 
 def text(data_dir: Path) -> str:
-    """The text of a glossary that `read` can read, "" if there is none."""
+    """The text of the glossary, or an empty string if there is none. Raises `GlossaryInvalid` if it exceeds a limit."""
     try:
         return _text(data_dir / FILE_NAME) or ""
     except _LimitExceeded as error:
@@ -136,7 +136,7 @@ def _parse(text: str, written: Written) -> None:
 
 
 def _leave_out(lines: list[str], error: yaml.MarkedYAMLError, written: Written) -> None:
-    """Empties the line of an error and the lines indented below it."""
+    """Clears the line of an error and the lines indented below it."""
     mark = error.problem_mark or error.context_mark
     at = min(mark.line, len(lines) - 1) if mark else 0
     context = error.context_mark if re.search("flow|quoted|scanning", error.context or "") else None
@@ -146,7 +146,7 @@ def _leave_out(lines: list[str], error: yaml.MarkedYAMLError, written: Written) 
         first -= 1
     if not lines[first].strip():
         raise _LimitExceeded(at + 1, str(error.problem))
-    is_own = type(error) is yaml.MarkedYAMLError  # the others are the parser's, in its terms
+    is_own = type(error) is yaml.MarkedYAMLError  # subclasses come from the parser, in its own terms
     problem = str(error.problem) if is_own else f"this is not valid YAML: {error.problem}"
     fault = GlossaryInvalid(FILE_NAME, first + 1, problem)
     indent, end = _indent(lines[first]), first + 1
@@ -167,7 +167,7 @@ def _keys(lines: list[str], first: int, end: int) -> Iterator[Location]:
         above = [(indent, key) for indent, key in above if indent < _indent(line)]
         if number >= first:
             path = tuple(key for _, key in above)
-            for count, key in enumerate(found, 1):  # keys in braces are side by side, or each in the one before
+            for count, key in enumerate(found, 1):  # keys in braces are siblings, or each is nested in the one before
                 yield from {(*path, found[0], key), (*path, *found[:count])}
         above.append((_indent(line), found[0]))
 
@@ -189,7 +189,7 @@ class _Loader(yaml.SafeLoader):
         self._depth = self._nodes = 0
 
     def root(self) -> yaml.Node | None:
-        """The tree of the whole file. Raises a `YAMLError` that names the line, also for what PyYAML does not check."""
+        """The tree of the whole file. Every error is raised as a `YAMLError` that names the line."""
         try:
             return self.get_single_node()
         except (ValueError, LookupError, OverflowError) as error:

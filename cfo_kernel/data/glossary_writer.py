@@ -16,7 +16,7 @@ _KEY = "union"
 def with_union(data_dir: Path, name: str, files: Sequence[str]) -> str:
     """The text of the glossary in which these files form the table `name`, or stay apart if there are none.
 
-    Raises `GlossaryInvalid` if the glossary cannot be changed without changing more than that.
+    Raises `GlossaryInvalid` if that is impossible without changing other lines.
     """
     written = glossary_reader.read(data_dir)
     if written.faults and not written.value:
@@ -37,7 +37,7 @@ def with_union(data_dir: Path, name: str, files: Sequence[str]) -> str:
 
 
 def _place(node: yaml.Node | None, lines: list[str]) -> tuple[int, int]:
-    """The lines of the entry, or the end of the file."""
+    """The first and last line of the entry, or the end of the file if there is none."""
     if isinstance(node, yaml.MappingNode):
         for at, (key, value) in enumerate(node.value):
             if key.value == _KEY:

@@ -1,8 +1,8 @@
 """Joins the rows of a header into one name for each column.
 
-A cell of an upper row may stand for several columns: if it is merged, for the columns that it covers; if not, for its
-neighbours without a cell of their own. It is repeated over columns of the same sort: over years, say, but not over the
-change beside them.
+A cell of an upper row may stand for several columns: if it is merged, for the columns that it covers; otherwise, for
+neighbouring columns that are empty in its row. It is repeated over columns of the same kind: for example over years,
+but not over the change next to them.
 """
 
 import re
@@ -15,9 +15,10 @@ _PERIOD = re.compile(r"(?<!\d)(19|20)\d\d(?!\d)")
 
 
 def spread(rows: Sequence[Sequence[Any]], width: int, first: int, *, merged: bool) -> list[list[Any]]:
-    """The rows of a header, each with `width` cells, and the cells of the upper rows repeated over their columns.
+    """The rows of a header, with the cells of the upper rows repeated over the columns that they stand for.
 
-    If there are `merged` cells, they are repeated already. Nothing is spread over the labels before `first`.
+    Each row has `width` cells. If there are `merged` cells, their values have already been repeated. No cell is
+    repeated over the columns of labels, which end before `first`.
     """
     result = [[row[i] if i < len(row) else None for i in range(width)] for row in rows]
     if not merged:
@@ -44,7 +45,7 @@ def _fill(row: list[Any], below: list[list[Any]], first: int) -> None:
 
 
 def _spans(columns: list[int], cells: list[int]) -> list[list[int]]:
-    """The columns of each cell: those from it to the next cell, or as many on its left, if cells are centred."""
+    """The columns that each cell stands for: those up to the next cell or, for centred cells, as many on its left."""
     position = {column: i for i, column in enumerate(columns)}
     places = [position[cell] for cell in cells]
     ends = [*places[1:], len(columns)]
@@ -71,7 +72,7 @@ def _sort(cells: list[Any]) -> bool:
 
 
 def joined(cells: Sequence[str]) -> str:
-    """The parts of a name from top to bottom, without repetitions."""
+    """Joins the parts of a name from top to bottom, without repeating any."""
     parts: list[str] = []
     for cell in cells:
         if cell and cell not in parts:

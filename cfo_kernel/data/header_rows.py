@@ -1,6 +1,6 @@
 """Finds the rows of a raw table that hold its header: one row, or several rows that together name the columns.
 
-The evidence is the kinds of the cells. The data begin with the first row that has a value of its column's kind: a
+The evidence is the kinds of the cells. The data begins with the first row that has a value of its column's kind: a
 figure in a column of figures. The rows above it are titles, the header, rows of units, and section labels. A row of
 numbers can be a header only if they are periods: years, months such as 202401, months 1 to 12, or days past due.
 """
@@ -13,7 +13,7 @@ from typing import Any
 from cfo_kernel.data import units
 from cfo_kernel.data.cell_kinds import CellKind, column_kinds, is_pending, kind_of
 
-_SEARCHED_ROWS = 40  # data that begin further down are not found
+_SEARCHED_ROWS = 40  # data that begins further down is not found
 _MOST_CELLS = 40_000  # how many cells are examined, so that a very wide table costs no more than a long one
 _MIN_FILLED = 0.6  # share of the widest row below: titles fill one or two cells, headers may leave some empty
 _MOST_ROWS = 8
@@ -23,9 +23,9 @@ _ROWS_ABOVE = 6  # this many rows that describe the file may precede a header
 
 @dataclass(frozen=True)
 class HeaderRows:
-    """The rows of a header, by their positions. `names` hold the names of columns, and `units` their units.
+    """The positions of a header's rows: `names` are the rows with column names, and `units` the rows with units.
 
-    The data begin at `first`, and `values` are the columns of figures, years and dates.
+    The data begins at row `first`, and `values` are the columns of figures, years and dates.
     """
 
     names: list[int]
@@ -66,7 +66,10 @@ class _RawTable:
         self._filled = [sum(kind is not CellKind.EMPTY for kind in row) for row in self._kinds]
 
     def _repeated(self) -> set[int]:
-        """The rows of words that also occur further up: they may be a header, and say nothing about their columns."""
+        """The rows of words that repeat an earlier row.
+
+        They may be a header, so they are not evidence about their columns.
+        """
         seen: set[tuple[str, ...]] = set()
         found: set[int] = set()
         for i, (row, kinds) in enumerate(zip(self._rows, self._kinds, strict=True)):
@@ -78,7 +81,10 @@ class _RawTable:
         return found
 
     def _judged(self, i: int) -> list[CellKind]:
-        """The kinds of a row's cells, of which words such as `TBD` say nothing about their column."""
+        """The kinds of a row's cells.
+
+        Words such as `TBD` count as blank, because they say nothing about their column.
+        """
         row, kinds = self._rows[i], self._kinds[i]
         return [
             CellKind.BLANK if kind is CellKind.WORDS and is_pending(str(cell)) else kind
@@ -132,7 +138,7 @@ class _RawTable:
         return any(self._kind(i, column) is not CellKind.EMPTY for column in self.values)
 
     def is_of_units(self, i: int) -> bool:
-        """Whether the row has only units above the values, or the same words above all of them."""
+        """Whether the row has only units in the columns of values."""
         cells = [self._text(i, column) for column in sorted(self.values) if self._text(i, column)]
         if not cells or any(self._kind(i, column) is CellKind.YEAR for column in self.values):
             return False
@@ -148,7 +154,7 @@ class _RawTable:
         return below
 
     def is_wide_enough(self, header: list[int], first: int) -> bool:
-        """Whether the header names as many columns as the rows below it have."""
+        """Whether the header names nearly as many columns as the rows below it have."""
         widest = max(self._filled[first : first + 50], default=0)
         named = {j for i in header for j, kind in enumerate(self._kinds[i]) if kind is not CellKind.EMPTY}
         spread = len(header) > 1 and len(named) > 1
@@ -166,9 +172,9 @@ class _RawTable:
         return kind is usual or (usual is CellKind.FIGURE and kind is CellKind.YEAR)
 
     def _is_of_periods(self, i: int) -> bool:
-        """Whether the numbers of the row are periods, and no row above names the same columns.
+        """Whether the numbers in the row are periods that name columns.
 
-        Below names, they are periods only if the row has no label.
+        If a row above already names these columns, the numbers must be years, and the row must have no label.
         """
         columns = [column for column in range(1, len(self._kinds[i])) if self._kinds[i][column] is not CellKind.EMPTY]
         numbers = [column for column in columns if self._kinds[i][column] in (CellKind.FIGURE, CellKind.YEAR)]
@@ -206,7 +212,7 @@ class _RawTable:
         return (len(kinds) > 1 or is_title) and not {CellKind.EMPTY, CellKind.BLANK}.intersection(kinds)
 
     def _is_section(self, i: int, first: int) -> bool:
-        """Whether the row is a section label in a column of values, as among the rows of data below."""
+        """Whether the row has only a section label, like those between the rows of data below."""
         if self._filled[i] != 1:
             return False
         [column] = [c for c, kind in enumerate(self._kinds[i]) if kind is not CellKind.EMPTY]
@@ -258,7 +264,7 @@ class _RawTable:
 
 
 def _are_periods(cells: list[str], *, years: bool) -> bool:
-    """Whether the numbers are years, months such as 202401, months from 1 on, or days past due."""
+    """Whether the numbers are years, months such as 202401, consecutive months from 0 or 1, or days past due."""
     if years:
         return True
     numbers = [int(float(cell)) for cell in cells if cell.replace(".0", "").isdecimal()]

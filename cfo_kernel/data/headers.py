@@ -25,7 +25,7 @@ _SHOWN, _LONGEST = 5, 100
 
 @dataclass(frozen=True)
 class Header:
-    """The row at which the data begin, and the columns' names.
+    """The row at which the data begins, and the columns' names.
 
     `unnamed` are the columns without a header cell, and `values` those of figures, years and dates. `rows` are the rows
     of the header, which may be repeated on each page, and `titles` the rows above it. `in_percent` are the columns that
@@ -69,18 +69,18 @@ def find_header(rows: Sequence[Sequence[Any]], width: int, *, merged: bool = Fal
 
 
 def _is_percent(rows: Sequence[Sequence[Any]], column: int) -> bool:
-    """Whether a cell of the header is only the unit percent."""
+    """Whether a header cell in the column consists only of the unit percent."""
     return any(column < len(row) and units.is_percent(str(row[column] or "")) for row in rows)
 
 
 def _may_repeat(row: Sequence[Any], values: frozenset[int]) -> bool:
-    """Whether a row that is equal to this row of a header can only be the header again."""
+    """Whether a row that is equal to this header row can only be a repetition of the header."""
     filled = [i for i, cell in enumerate(row) if cell is not None]
     return len(filled) > 1 or (len(filled) == 1 and filled[0] > 0 and filled[0] in values)
 
 
 def _joined(rows: Sequence[Sequence[Any]], found: HeaderRows, width: int, *, merged: bool) -> list[str]:
-    """The name of each column from all rows of the header. Units are part of it where names would repeat."""
+    """The name of each column, joined from all rows of the header. Units are included where names would repeat."""
     positions = sorted(found.names + found.units)
     cells = header_names.spread([rows[i] for i in positions], width, min(found.values, default=0), merged=merged)
     parts = [[_cell_name(cell) for cell in row] for row in cells]
@@ -96,7 +96,7 @@ def _joined(rows: Sequence[Sequence[Any]], found: HeaderRows, width: int, *, mer
 
 
 def _label(found: HeaderRows, cells: list[str]) -> str:
-    """The name that a column of labels has in a row of units."""
+    """The name of a column of labels if it is written in a row of units."""
     return header_names.joined([cell for cell in cells if not units.is_unit(cell)]) if found.units else ""
 
 
@@ -176,7 +176,7 @@ def _line(row: Sequence[Any]) -> str:
 
 
 def repeated(count: int, numbers: Sequence[int]) -> Decision:
-    """The decision about rows that repeat the header, with their numbers counted from zero."""
+    """The decision about rows that repeat the header. `numbers` are their row numbers, counted from zero."""
     rows = "1 row that repeats the header was" if count == 1 else f"{count:,} rows that repeat the header were"
     where = tuple(number + 1 for number in numbers[:MAX_ROWS])
     return Decision(kind=DecisionKind.LAYOUT, text=f"{rows} left out.", rows=where, count=count)

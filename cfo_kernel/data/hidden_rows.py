@@ -15,7 +15,7 @@ _COLUMNS = 16_384
 
 @dataclass
 class Hidden:
-    """The hidden rows and columns, counted from zero. `is_filtered` says that the sheet has a filter."""
+    """The hidden rows and columns, counted from zero. `is_filtered` says whether the sheet has a filter."""
 
     rows: set[int] = field(default_factory=set[int])
     columns: set[int] = field(default_factory=set[int])

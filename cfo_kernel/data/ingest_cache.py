@@ -30,14 +30,14 @@ _RETRY_FACTOR = 10
 _FORMAT = 8  # the version of the cached format; raise it to have every file ingested again
 _SMALL = 1 << 20
 _WORTH_A_PROCESS = 20
-"""How many small files take as long to read as another process takes to start."""
+"""The number of small files that take as long to read as another process takes to start."""
 
 
 @dataclass(frozen=True)
 class DatasetIndex:
     """The datasets at one moment: their tables by name, and the Parquet file of each table.
 
-    `parts` are the names of tables that were put together with others.
+    `parts` are the names of tables that were combined with others.
     """
 
     datasets: tuple[Dataset, ...]
@@ -48,7 +48,7 @@ class DatasetIndex:
 
 @dataclass(frozen=True)
 class FileBeingRead:
-    """A file that is being read, and how many of all files are `done`."""
+    """A file that is being read, and how many of the `total` files are already `done`."""
 
     name: str
     done: int
@@ -57,7 +57,7 @@ class FileBeingRead:
 
 @dataclass(frozen=True)
 class _Seen:
-    """The stamps of the files, and of the glossary, which says what is put together."""
+    """The stamps of the files, and of the glossary, which says which files form one table."""
 
     files: dict[str, FileStamp]
     glossary: glossary_reader.Stamp | None
@@ -130,7 +130,7 @@ class IngestCache:
         return {name: stamp for name, stamp in stamps if stamp}
 
     def _seen_after(self, before: "_Seen") -> "_Seen":
-        """What was seen before the files were read, with the new stamps of files that reading alone has changed."""
+        """What was seen `before` the files were read, with new stamps for files that only changed by being read."""
         after = self._scan()
         files = {
             name: after[name] if name in after and after[name].is_same_content(stamp) else stamp

@@ -117,7 +117,7 @@ def _tables(source: Path, scratch: Path, target: Path) -> tuple[list[dict[str, A
                 staging_formats.mark_percent(connection, "staging", column)
             decisions = sheet.decisions + staging.settle_types(connection, sheet.rows)
             decisions = total_rows.remove_total_rows(connection, sheet.rows, decisions)
-            for column in sheet.incomplete:  # last, so that no step makes figures of it again
+            for column in sheet.incomplete:  # last, so that no step turns it back into figures
                 connection.execute(f"ALTER TABLE staging ALTER {quoted(column)} TYPE VARCHAR")
             decisions += block_columns.add_columns(connection, sheet.rows)
             decisions += sections.add_sections(connection)
@@ -145,7 +145,7 @@ def _text_tables(source: Path, scratch: Path, target: Path) -> list[dict[str, An
 
 @contextlib.contextmanager
 def _file_errors(name: str) -> Generator[None]:
-    """Raises a library's error as a problem with the file, unless the disk may be the cause."""
+    """Converts a library's error to a problem with the file, unless the disk may be the cause."""
     try:
         yield
     except (CfoError, MemoryError, SystemExit, KeyboardInterrupt):
@@ -167,7 +167,7 @@ def _file_errors(name: str) -> Generator[None]:
 
 @contextlib.contextmanager
 def _export_errors() -> Generator[None]:
-    """Raises `StorageFailed` if the disk is too full for an export, whatever the library makes of it."""
+    """Raises `StorageFailed` if the disk is too full for an export, whatever error the library raises."""
     try:
         yield
     except Exception as error:
@@ -181,7 +181,7 @@ def _is_full(error: BaseException | None) -> bool:
 
 
 def ready() -> dict[str, Any]:
-    """The answer that shows that the process has started."""
+    """Returns an empty answer, which shows that the process has started."""
     return {}
 
 

@@ -32,8 +32,8 @@ _Path = tuple[str, ...]
 def read_tables(path: Path) -> Iterator[Sheet]:
     """The tables of the file. The name of a single table is empty. Raises a `FileProblem`."""
     if path.stat().st_size > _MAX_BYTES:
-        limit = f"more than {_MAX_BYTES >> 20} MB"
-        raise FileTooLarge(f"{path.name} has {limit}, too much for JSON. Split it, or send CSV or Parquet.")
+        limit = f"larger than {_MAX_BYTES >> 20} MB"
+        raise FileTooLarge(f"{path.name} is {limit}, the limit for JSON. Split it, or send CSV or Parquet.")
     text, decisions = _text(path)
     if not text.strip():
         raise EmptyFile(f"{path.name} is empty. Export it again and send the new file.")
@@ -64,7 +64,10 @@ def _text(path: Path) -> tuple[str, list[Decision]]:
 
 
 def _has_lines(path: Path, text: str) -> bool:
-    """Whether there is a value on each line. A value that ends on the first line must be followed by another one."""
+    """Whether each line has a value.
+
+    If not clear from the suffix, the first line must be a value, with more lines below.
+    """
     first, _, rest = text.strip().partition("\n")
     if path.suffix.lower() in _LINES and not text.lstrip().startswith("["):
         return True
@@ -106,7 +109,7 @@ class _Columns:
         self.count += 1
 
     def finish(self) -> None:
-        """Fills up the columns, and removes those that are null wherever they are not objects."""
+        """Fills up the columns with nulls, and removes those that contain only objects and nulls."""
         for values in self.values.values():
             values += [None] * (self.count - len(values))
         around = {path[:length] for path in self.values for length in range(1, len(path))}
@@ -161,7 +164,7 @@ def _layout(text: str, column: str | None = None, count: int = 0) -> Decision:
 
 
 def _column(name: str, values: list[Any]) -> tuple["pa.Array[Any]", list[Decision]]:
-    """The values as one type. Text is examined later (`type_inference`), like text from a text file."""
+    """The values as an array of one type. Text is examined later (`type_inference`), like text from a text file."""
     decisions: list[Decision] = []
     kinds: set[type] = {type(v) for v in values if v is not None}
     if NotFinite in kinds:
@@ -186,7 +189,7 @@ def _column(name: str, values: list[Any]) -> tuple["pa.Array[Any]", list[Decisio
 
 
 def _numbers(values: list[Number | None]) -> "pa.Array[Any] | None":
-    """Numbers as one exact type, or None if there is none."""
+    """The numbers as an array of one type, or None if no type can hold them."""
     texts = [None if v is None else v.plain for v in values]
     whole = scale = 0
     for text in {t for t in texts if t is not None}:

@@ -17,7 +17,10 @@ _KEY = "key"
 
 @dataclass(frozen=True)
 class Records:
-    """The rows of a table. `name` is empty if it is the only table, and `beside` are keys of values next to it."""
+    """The rows of a table.
+
+    `name` is empty if it is the only table, and `beside` lists the keys of values next to it.
+    """
 
     name: str
     rows: Sequence[Any]
@@ -69,7 +72,7 @@ def _cell(value: Any) -> Any:
 
 
 def _columns(value: Object) -> Sequence[Any] | None:
-    """The rows of an object with a list for each column, or with an object of numbered cells for each column."""
+    """The rows of an object with a list, or an object of numbered cells, for each column. None for any other object."""
     columns = list(value.values())
     if columns and all(map(_is_list, columns)):
         is_even = len({len(column) for column in columns}) == 1
@@ -87,7 +90,7 @@ def _by_key(value: Object) -> Sequence[Any] | None:
 
 
 def _are_alike(values: list[Any]) -> bool:
-    """Whether these are objects with the same keys, at least two objects and one key, without lists of objects."""
+    """Whether these are two or more objects with the same keys, which have at least one key and no lists as values."""
     if len(values) < 2 or not all(map(_is_object, values)) or not values[0]:
         return False
     keys = values[0].keys()

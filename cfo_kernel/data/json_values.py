@@ -8,11 +8,11 @@ from typing import Any, cast
 from cfo_kernel.clean_text import storable_text
 
 _MAX_EXPONENT = 60
-_HALF = re.compile(r"\\ud[89a-f]", re.IGNORECASE)  # half a character, written by programs that cut text anywhere
+_HALF = re.compile(r"\\ud[89a-f]", re.IGNORECASE)  # half a character, written by programs that cut strings anywhere
 
 
 class Number(str):
-    """The text of a number."""
+    """A number, as the string that the file contains."""
 
     __slots__ = ()
 
@@ -57,13 +57,13 @@ _DECODER = json.JSONDecoder(
 
 
 def parse(text: str) -> Any:
-    """The value of a JSON text. Raises `JSONDecodeError`, `RepeatedKey` or `RecursionError`."""
+    """Parses a JSON string. Raises `JSONDecodeError`, `RepeatedKey` or `RecursionError`."""
     value = _DECODER.decode(text)
     return _storable(value) if _HALF.search(text) else value
 
 
 def _storable(value: Any) -> Any:
-    """The value without half characters, which no table can hold."""
+    """The value without incomplete characters, which no table can hold."""
     match value:
         case Number():
             return value
@@ -78,7 +78,7 @@ def _storable(value: Any) -> Any:
 
 
 def to_text(value: Any) -> str:
-    """The JSON text of a parsed value, with its numbers as they were written."""
+    """The parsed value as a JSON string, with its numbers as they were written."""
     match value:
         case Number():
             return str(value)

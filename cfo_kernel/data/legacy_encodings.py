@@ -1,7 +1,7 @@
-"""Determines the encoding of a text that is not UTF-8, on the evidence of its letters.
+"""Determines the encoding of text that is not UTF-8, judging by its letters.
 
 An encoding is right if the letters beyond ASCII are those of one language, inside words and with capitals only where
-they may be: `Dvořák` is Czech, but `Dvoøák`, the same bytes in another encoding, is not a word in any language.
+they belong: `Dvořák` is Czech, but `Dvoøák`, the same bytes in another encoding, is not a word in any language.
 Japanese and Chinese are recognized by the bytes of their most common characters.
 """
 
@@ -66,7 +66,7 @@ _PUNCTUATION = range(0xA1, 0xA4)
 
 @dataclass(frozen=True)
 class Encoding:
-    """An encoding: its name in Python, and its name for people. `is_proven` means that the letters leave no doubt."""
+    """An encoding: its name in Python, and its display name. `is_proven` means that the letters leave no doubt."""
 
     codec: str
     name: str
@@ -123,7 +123,7 @@ def _coverage(text: str, languages: Iterable[set[str]]) -> float:
             is_final = character == "ς" and after.isalpha()
             is_odd = is_mixed or is_final or (character.isupper() and before.islower())
             key = "" if is_odd else character.lower()
-        key = key[:1]  # of the two signs of a lower İ
+        key = key[:1]  # a lower-case İ is two characters
         seen[key] = seen.get(key, 0) + 1
     if not count:
         return 1
@@ -136,7 +136,7 @@ def _is_latin(text: str) -> bool:
 
 
 def _is_japanese(sample: bytes) -> bool:
-    """Whether most bytes above ASCII are pairs with a first byte that is rare in Western text."""
+    """Whether most bytes above ASCII form pairs whose first byte is rare in Western text."""
     high = sum(byte > 127 for byte in sample)
     pairs = _JAPANESE.findall(sample)
     common = sum(pair[0] < 0xA0 for pair in pairs)  # kana and most kanji
@@ -145,7 +145,7 @@ def _is_japanese(sample: bytes) -> bool:
 
 
 def _is_chinese(sample: bytes) -> bool:
-    """Whether most bytes above ASCII are pairs, nearly all of them common characters or punctuation."""
+    """Whether most bytes above ASCII form pairs, nearly all of them common characters or punctuation."""
     high = sum(byte > 127 for byte in sample)
     pairs = _CHINESE.findall(sample)
     common = sum(pair[0] in _COMMON_CHINESE or pair[0] in _PUNCTUATION for pair in pairs)

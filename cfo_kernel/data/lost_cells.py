@@ -24,7 +24,10 @@ _MAX_FORMULA = 100
 
 @dataclass
 class CellCounts:
-    """The number of cells in each column, counted from zero, and the first of their rows, counted from 1."""
+    """The number of cells in each column, and the first rows they are in.
+
+    Columns are counted from 0, and rows from 1.
+    """
 
     counts: Counter[int] = field(default_factory=Counter[int])
     rows: dict[int, list[int]] = field(default_factory=lambda: defaultdict[int, list[int]](list))
@@ -48,7 +51,7 @@ class CellCounts:
 class LostCells:
     """The lost cells of a sheet. `example` is one of the errors.
 
-    `totals` are formulas that add up cells above or below them. Without their values, no sum is incomplete.
+    `totals` are formulas that add up cells above or below them. No other sum is incomplete without their values.
     """
 
     errors: CellCounts = field(default_factory=CellCounts)
@@ -129,7 +132,7 @@ def count_lost_cells(path: Path, part: str, below: int) -> LostCells:
 
 
 def parse_part(path: Path, part: str, parser: expat.XMLParserType, most: int | None = None) -> None:
-    """Feeds a part of the package to the parser, in pieces; at most about `most` bytes of it."""
+    """Feeds a part of the package to the parser in chunks, up to about `most` bytes of it."""
     with zipfile.ZipFile(path) as archive, archive.open(part) as file:
         while (most is None or file.tell() < most) and (chunk := file.read(_CHUNK)):
             parser.Parse(chunk)
@@ -144,7 +147,7 @@ def xml_parser(start: Any) -> expat.XMLParserType:
 
 
 class _Cells:
-    """Follows the cells of a sheet while it is parsed. A row or cell without a reference comes after the last one."""
+    """Follows the cells of a sheet while it is parsed. A row or cell without a reference follows the previous one."""
 
     def __init__(self, below: int) -> None:
         self.lost = LostCells()
@@ -192,18 +195,18 @@ class _Cells:
             cells.add(self._row, self._column)
 
     def _is_total(self) -> bool:
-        """Whether the formula of the cell adds up cells of its own column."""
+        """Whether the formula of the cell adds up cells in its own column."""
         found = _TOTAL.fullmatch(self._formula.strip())
         return found is not None and column_of(found[1], -1) == column_of(found[2], -1) == self._column
 
 
 def row_of(number: str, default: int) -> int:
-    """The row with this number, counted from zero."""
+    """The row with this number, counted from zero, or `default` if the number is not valid."""
     return int(number) - 1 if number.isdecimal() and len(number) < 9 else default
 
 
 def column_of(reference: str, default: int) -> int:
-    """The column in a reference such as B2, counted from zero."""
+    """The column in a reference such as B2, counted from zero, or `default` if there is none."""
     number = 0
     for letter in reference[:4].upper():
         if not "A" <= letter <= "Z":

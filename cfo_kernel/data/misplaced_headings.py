@@ -1,7 +1,7 @@
 """Moves section headings that stand in a column of figures to the column of labels.
 
 Runs in the ingest worker, before columns have types. Reports centre such headings over their figures, where they would
-make a column of figures text.
+turn a column of figures into text.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from cfo_kernel.data.headers import Header
 from cfo_kernel.data.source_rows import SourceRows
 from cfo_kernel.sql_text import quoted
 
-_MOST_ROWS, _MOST_COLUMNS = 20_000, 100  # a report is not larger
+_MOST_ROWS, _MOST_COLUMNS = 20_000, 100  # reports are no larger
 
 
 def place_of(row: Sequence[Any], values: frozenset[int]) -> int | None:
@@ -28,7 +28,7 @@ def place_of(row: Sequence[Any], values: frozenset[int]) -> int | None:
 
 
 def move_in_rows(rows: list[tuple[int, list[Any]]], header: Header) -> list[Decision]:
-    """Moves the headings in the rows of a sheet, which have their numbers counted from zero."""
+    """Moves the headings in the rows of a sheet, which come with their row numbers, counted from zero."""
     moved: list[int] = []
     for i, (number, row) in enumerate(rows):
         if row[0] is None and (place := place_of(row, header.values)) is not None:

@@ -1,8 +1,7 @@
-"""Notes on entities that `last_of` misses, because they have rows in the month of the date it reads, but none on that
-date.
+"""Notes on entities that `last_of` misses: they have rows in the month of the date it reads, but none on that date.
 
-One unit may close January on the 30th and another on the 31st. The figure for January is then that of the second unit
-alone, and a note names the first.
+One unit may close January on the 30th and another on the 31st. The figure for January then covers only the second unit,
+and a note names the first.
 """
 
 from collections.abc import Iterator, Sequence
@@ -48,7 +47,7 @@ class MissingEntities:
         return 3 * len(self.entities)
 
     def evaluate(self, row: Sequence[Any]) -> list[str]:
-        """Notes for the result."""
+        """Returns notes for the result."""
         return [self._note(entity, *row[3 * i : 3 * i + 3]) for i, entity in enumerate(self.entities) if row[3 * i]]
 
     def _note(self, entity: Entity, count: int, value: str, day: str) -> str:
@@ -83,8 +82,9 @@ def missing_entities(plan: QueryPlan, compiler: Compiler, trees: Trees) -> Missi
 
 
 def _missed(i: int, period: str) -> str:
-    """SQL for a row on entities with rows in a period but not on its date: their number, the first, and its last
-    day.
+    """SQL for one row about the entities that have rows in a period, but not on its date.
+
+    The row has their number, the first of them, and its last day.
     """
     # Rows after the moment do not count: a filter on the date may have cut them off.
     same = f"date_trunc('{period}', r.moment) = date_trunc('{period}', m.moment) AND r.moment <= m.moment"

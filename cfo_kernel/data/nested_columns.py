@@ -1,4 +1,4 @@
-"""Gives the table `staging` plain columns in the place of nested ones, because sums and filters need them.
+"""Replaces the nested columns of the table `staging` with plain ones, because sums and filters need them.
 
 Runs in the ingest worker. A struct becomes a column for each of its fields, and a list or map becomes JSON text.
 """
@@ -51,7 +51,7 @@ def _plain_columns(connection: duckdb.DuckDBPyConnection) -> list[_PlainColumn]:
 
 
 def _fields(name: str, sql: str, kind: DuckDBPyType) -> Iterator[_PlainColumn]:
-    """The plain columns of a column, in the order of its fields."""
+    """The plain columns that replace a column, in the order of its fields."""
     if kind.id == "struct":
         for field, inner in cast("list[tuple[str, DuckDBPyType]]", kind.children):
             for column in _fields(f"{name}_{field}", f"struct_extract({sql}, {text_literal(field)})", inner):

@@ -27,7 +27,7 @@ def says_date(name: str) -> bool:
 
 
 def read_numbers_as_dates(connection: duckdb.DuckDBPyConnection, table: str) -> list[Decision]:
-    """Changes the types of the table's columns of dates in place. Returns decisions."""
+    """Converts the table's columns of numbers that are dates, in place. Returns decisions."""
     described = connection.execute(f"DESCRIBE {table}").fetchall()
     numbers = [(name, kind) for name, kind, *_ in described if kind.split("(")[0] in ("BIGINT", "DOUBLE", "DECIMAL")]
     named = [(name, kind) for name, kind in numbers if says_date(name) or _may_be_date(name)]
@@ -50,13 +50,16 @@ def _in_range(connection: duckdb.DuckDBPyConnection, table: str, described: Sequ
 
 
 def _is_certain(name: str) -> bool:
-    """Whether the name is that of a column of dates, and cannot be that of a column of amounts."""
+    """Whether the name can only be that of a column of dates, not of amounts."""
     parts = {*column_names.words(name)}
     return not parts & VAGUE_DATE_NAMES or bool(parts & (DATE_NAMES - VAGUE_DATE_NAMES))
 
 
 def _may_be_date(name: str) -> bool:
-    """Whether the name says nothing about the numbers, so that all of them being dates like 20240131 is no accident."""
+    """Whether the name says nothing about the numbers.
+
+    If all of them are dates like 20240131, that is no coincidence then.
+    """
     parts = column_names.words(name)
     said = column_names.says_money(parts) or column_names.says_count(parts) or column_names.says_code(parts)
     return not said and not {*parts} & _NOT_DAYS

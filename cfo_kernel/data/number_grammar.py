@@ -2,8 +2,8 @@
 
 A figure is a number with an optional sign and currency, or a percent sign, or a debit or credit side. Its decimal mark
 is a point or a comma; the other mark, spaces of any width, apostrophes and Indian grouping may separate thousands.
-Parentheses, minus signs of every kind, before or after, and the credit side (`Cr`, `H`) are negative. No number has
-leading zeros: 00124 is an account code, and 01,234 is a slip that is better left unchanged.
+Parentheses, a minus sign of any kind before or after the number, and the credit side (`Cr`, `H`) make it negative. No
+number has leading zeros: 00124 is an account code, and 01,234 is a slip that is better left unchanged.
 """
 
 from typing import Literal
@@ -36,7 +36,7 @@ PADDED_DASH = (
     f"{_GAP}-{_SPACE}{{2,}}|{_SPACE}+-{_SPACE}+|{_GAP}{CURRENCY}{_GAP}-{_GAP}|{_GAP}-{_GAP}{CURRENCY}{_GAP}|"
     f"{_GAP}[{SIGNS}]{_GAP}{_DASH}{_GAP}|{_GAP}{_DASH}{_GAP}[{SIGNS}%％]{_GAP}"
 )
-"""A zero in accounting formats of spreadsheets: a dash next to a currency or percent sign, or with their padding."""
+"""A zero in accounting formats of spreadsheets: a dash next to a currency or percent sign, or padded like one."""
 
 
 def _number(mark: Mark) -> str:
@@ -63,7 +63,7 @@ NEGATED = rf"-{_GAP}{_BEFORE}\(.*"
 
 
 def percentage(mark: Mark | None) -> str:
-    """Percentages. Zero may lack the percent sign, because it is the same without."""
+    """Percentages. Zero may lack the percent sign, because its value is the same without it."""
     number = _number(mark) if mark else _EITHER
     signed = f"({_SIGN}{_GAP})?{number}({_PERCENT}({_GAP}{_SIGN})?|{_GAP}{_SIGN}{_PERCENT})"
     return rf"{signed}|\({_GAP}{number}({_PERCENT}{_GAP}\)|{_GAP}\){_PERCENT})|0([.,]0*)?"
@@ -81,22 +81,22 @@ SCALES = {
     **dict.fromkeys(("lakh", "lac"), 5),
     **dict.fromkeys(("crore", "cr"), 7),
 }
-"""The scales behind figures, such as 1.2m, and their powers of ten."""
+"""The scales that may follow a figure, as in 1.2m, and their powers of ten."""
 VAGUE_SCALES = frozenset(("m", "b", "cr", "mil"))
-"""Those that may also be units: metres, bytes, credit."""
+"""The scales that may also mean something else: metres, bytes, credit."""
 SCALE = f"({'|'.join(sorted(SCALES, key=lambda word: (-len(word), word)))})"
 _SCALED = rf"({_GAP}{SCALE}\.?)?"
 
 
 def scaled(mark: Mark | None) -> str:
-    """Amounts with their scale behind them, such as 1.2m and 350k."""
+    """Amounts followed by their scale, such as 1.2m and 350k."""
     number = _number(mark) if mark else _EITHER
     signed = f"({_SIGN}{_GAP})?{_BEFORE}({_SIGN}{_GAP})?{number}{_SCALED}{_BEHIND}"
     return rf"{signed}|{_BEFORE}\({_GAP}{_BEFORE}{number}{_SCALED}{_BEHIND}{_GAP}\)"
 
 
 def scale_of(value: str) -> str:
-    """SQL for the scale of the figure `value` in lower case, or an empty text."""
+    """SQL for the scale of the figure `value` in lower case, or an empty string."""
     return rf"lower(regexp_extract({value}, '[0-9.,]{_GAP}{SCALE}\b', 1, 'i'))"
 
 
@@ -125,7 +125,7 @@ ANY = "|".join(f"({form(mark)})" for form in (amount, percentage, sided) for mar
 
 
 NO_DIGITS = r"[a-zA-ZÀ-ɏА-яё]+\.?|[^0-9.,]"
-"""What may surround the digits and marks of a figure."""
+"""The characters that may surround the digits and marks of a figure."""
 SIDE_BEHIND = rf"({_SIDE}|[sdhc])$"
 
 

@@ -15,7 +15,7 @@ _STYLES = "xl/styles.xml"
 _MAX_STYLES = 16 << 20
 PERCENT, POINTS = "%", '"%"'
 """The marks of formats that show 0.125 as 12.5%, and of those that only put a percent sign after 12.5."""
-_PERCENT_FORMATS = (9, 10)  # of every workbook
+_PERCENT_FORMATS = (9, 10)  # built into every workbook
 _ENOUGH = 8 << 20  # bytes of a sheet
 _QUOTED = re.compile(r'"([^"]*)"|\\(.)|_.|\*.')
 _TOKEN = re.compile(r'(?P<zero>0)|"(?P<quoted>[^"]*)"|\\(?P<escaped>.)|(?P<literal>[-/() ])')
@@ -46,13 +46,13 @@ def mask_styles(path: Path) -> dict[str, str]:
 
 
 def style_marks(styles: Sequence[int], formats: Mapping[int, str]) -> dict[int, str]:
-    """The mark of each cell style that has one. `styles` are the numbers of their formats."""
+    """The mark of each cell style that has one. `styles` has the format number of each style."""
     marks = {i: PERCENT if key in _PERCENT_FORMATS else mark_of(formats.get(key, "")) for i, key in enumerate(styles)}
     return {i: mark for i, mark in marks.items() if mark}
 
 
 def column_masks(path: Path, part: str, styles: dict[str, str], below: int) -> dict[int, str]:
-    """The mask of each column in which all numbers below the row `below`, counted from zero, have the same one."""
+    """The mask of each column whose numbers below the row `below`, counted from zero, all have the same mask."""
     masks: dict[int, set[str]] = defaultdict(set)
     row = column = -1
     kind = style = ""
@@ -71,7 +71,7 @@ def column_masks(path: Path, part: str, styles: dict[str, str], below: int) -> d
             case _:
                 pass
 
-    # Codes must be proven by every cell; the percent format of a column is plain from the first ones.
+    # Codes must be proven by every cell; the percent format of a column is evident from its first cells.
     most = None if any(map(is_mask, styles.values())) else _ENOUGH
     parse_part(path, part, xml_parser(start), most)
     return {column: mask for column, found in masks.items() if len(found) == 1 and (mask := min(found))}

@@ -2,7 +2,7 @@
 
 Such a cell is read as empty, and a decision names its row. The rule: a word for a value that is not known yet (`TBD`,
 `open`) may stand in up to half of the cells; any other words only in one cell in twenty, and only if the rest are
-clearly figures or dates, not whole numbers that might be codes. A cell with a digit is never given up, except a date of
+clearly figures or dates, not whole numbers that might be codes. A cell with a digit is never dropped, except a date of
 zeros such as 0000-00-00.
 """
 
@@ -22,7 +22,7 @@ _MOST_WORDS = 100
 _RARE = 20
 _SHOWN = 3
 _LETTERS = re.compile("[a-z]", re.IGNORECASE)
-"""What figures and dates have no more of than the words below: unlike `i1`, `5 kg` and `Invoice 12`."""
+"""Letters, which figures and dates contain only in the words below, unlike `i1`, `5 kg` and `Invoice 12`."""
 _CURRENCIES = re.compile(rf"\b({'|'.join(sorted(currencies.CODES))})\b", re.IGNORECASE | re.ASCII)
 _MONTHS = re.compile(rf"\b({'|'.join(sorted(MONTHS))}|de|del|di|of)\b|\dt\d|\dz\b", re.IGNORECASE | re.ASCII)
 
@@ -44,7 +44,10 @@ def without_odd_cells(column: TextColumn) -> TextColumn | None:
 
 
 def without_words(column: TextColumn) -> TextColumn:
-    """The column of figures, which totals have proven, without the cells that are words."""
+    """The column without the cells that are words.
+
+    To be called if totals have proven that the column contains figures.
+    """
     usual = f"regexp_full_match({column.value}, {text_literal(number_grammar.ANY)}, 'i')"
     found = column.counts(f"{column.value} IS NOT NULL AND NOT ({usual})", _MOST_WORDS + 1)
     odd = tuple(cell for cell, _ in found if not re.search(r"\d", cell))
@@ -98,7 +101,7 @@ def stays_text(column: TextColumn, rows: SourceRows) -> list[Decision]:
 
 
 def _may_be_codes(column: TextColumn, cells: list[str]) -> bool:
-    """Whether the cells are numbers that may be dates, but the name of the column does not say so."""
+    """Whether the cells are numbers that could be dates, even though the column name does not say so."""
     return all(_fits(date_formats.SERIAL, cell) for cell in cells) and not number_dates.says_date(column.name)
 
 

@@ -1,6 +1,6 @@
 """Examines the cells of a .ods workbook: finds errors, formulas never calculated, codes, hidden rows, and merged cells.
 
-Runs in the ingest worker. The parser returns the first two as empty cells, and neither formats nor merged cells.
+Runs in the ingest worker. The parser returns the first two as empty cells, and does not return formats or merged cells.
 """
 
 import re
@@ -62,7 +62,10 @@ def _parse(archive: zipfile.ZipFile, name: str, parser: expat.XMLParserType) -> 
 
 
 class _Cells:
-    """Follows the cells while the document is parsed. `_masks` are the number formats, and then the cell styles."""
+    """Follows the cells while the document is parsed.
+
+    `_masks` has the masks of number formats, and later of cell styles.
+    """
 
     def __init__(self) -> None:
         self.sheets: dict[str, SheetMarks] = {}
@@ -105,7 +108,7 @@ class _Cells:
                     self._sheet.hidden.rows.update(range(self._row, self._row + min(self._rows, MAX_ROWS)))
                     self._sheet.hidden.is_filtered |= found["visibility"] == "filter"
             case "table-cell" | "covered-table-cell":
-                # Two attributes of different namespaces, since the older one knows no errors.
+                # The attribute may occur in two namespaces, of which only the newer one has a type for errors.
                 self._cell(found, {v for key, v in attributes.items() if key.endswith("|value-type")})
             case _:
                 pass

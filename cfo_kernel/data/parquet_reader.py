@@ -41,7 +41,10 @@ def load(connection: duckdb.DuckDBPyConnection, path: Path) -> list[Decision]:
 
 
 def _durations(path: Path) -> list[Decision]:
-    """A decision about each column of durations, which DuckDB reads as numbers. Only Arrow's schema knows the unit."""
+    """A decision about each column of durations, which DuckDB reads as numbers.
+
+    Only Arrow's schema contains the unit.
+    """
     parquet: Any = pq  # its stubs are incomplete
     types: Any = pa.types
     try:

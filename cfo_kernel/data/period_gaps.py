@@ -17,7 +17,7 @@ class PeriodGaps:
     width: ClassVar[int] = 2
 
     def evaluate(self, row: Sequence[Any]) -> list[str]:
-        """Notes for the result."""
+        """Returns notes for the result."""
         first, count = row
         if not count:
             return []

@@ -28,7 +28,7 @@ Scalar = TypeAliasType("Scalar", bool | int | float | str)
 
 
 class Grain(StrEnum):
-    """A calendar period; a date counts in the period it falls in."""
+    """A calendar period. A date belongs to the period it falls in."""
 
     DAY = "day"
     WEEK = "week"
@@ -63,8 +63,8 @@ class Filter(Value):
     2012, 2012-H1, 2012-Q3, 2012-03, 2012-03-31 or a list. On a tree's label, a parent means all below it.
     """
 
-    # `between` includes the whole day of a last date. Below a parent, each row counts with its sign in sums, and `!=`
-    # and `not in` leave out all of it. A key means one row of a tree alone.
+    # If `between` ends with a date, that whole day is included. In sums, each row below a parent counts with its sign,
+    # while `!=` and `not in` leave out the parent and everything below it. A key means a single row of a tree.
 
     column: str
     op: Operator = "="
@@ -74,7 +74,7 @@ class Filter(Value):
 class Join(Value):
     """Adds the rows of `table` where `left` equals `right`.
 
-    `left` is a column of an earlier table, `right` one of this.
+    `left` is a column of an earlier table, `right` a column of this one.
     """
 
     table: str
@@ -86,7 +86,7 @@ class Join(Value):
 class Aggregate(Value):
     """`fn` over the rows of a group that meet `where`.
 
-    `count` without `column` counts rows, `count_distinct` with `grain` periods.
+    Without `column`, `count` counts rows. With `grain`, `count_distinct` counts periods.
     """
 
     fn: AggregateName
@@ -115,9 +115,9 @@ class Window(Value):
     along a group (`along`, else the first with a grain): `previous` is the period before.
     """
 
-    # They run apart for each combination of the other groups. `previous` is null where the period before has no rows;
-    # along days, and along a group without a grain, it is the row before in the result. `change_percent` is a part
-    # (0..1), too. Parts are null where their base is not positive.
+    # They run separately for each combination of the other groups. `previous` is null if the period before has no rows;
+    # along days, or along a group without a grain, it is the previous row of the result. `change_percent` is a fraction
+    # too. Fractions are null if their base is not positive.
 
     over: Literal["share_of_total", "running_total", "previous", "change", "change_percent"]
     of: Expression
@@ -222,23 +222,23 @@ class Order(Value):
 class LastOf(Value):
     """Keeps only the rows of the last moment in each period, or of all time.
 
-    Reads balances: at the last date in each `grain`, or of all.
+    Reads balances at the last date of each `grain`, or at the last of all dates.
     """
 
-    # It is the last moment at which there are rows in question: rows that the filters leave and, where every aggregate
-    # has a `where`, that one of them takes. It is one moment for all groups; a note says where fewer entities have rows
-    # at it than at the moment before.
+    # Only rows that pass the filters determine the last moment; if every aggregate has a `where`, they must also pass
+    # one of these. All groups share the same moment. A note says if fewer entities have rows at it than at the one
+    # before.
 
     column: str
     grain: Grain | None = None
 
 
 class QueryPlan(Value):
-    """A question about the tables: figures (`select`) over rows (`table`, `joins`, `filters`), by groups.
+    """A question about the tables: figures (`select`) over rows (`table`, `joins`, `filters`), optionally grouped.
 
-    Without `select` the distinct combinations of the groups are listed. Groups are sorted as named where `order_by`
-    says nothing. A sum or average that would add a balance over time, or values that the glossary keeps apart (two
-    scenarios, say), is refused.
+    Without `select`, lists the distinct combinations of the groups. Rows are sorted by `order_by`, then by the groups
+    in their order. A sum or average that would add a balance over time, or values that the glossary keeps apart (such
+    as two scenarios), is refused.
     """
 
     table: str

@@ -111,7 +111,7 @@ def _check_part(
 ) -> None:
     """Checks a part. Only Office Open XML `has_references` to cells."""
     if entry.flag_bits & _ENCRYPTED:
-        raise UnreadableFile(f"{name} has a password. Save it without one.")
+        raise UnreadableFile(f"{name} is password-protected. Save it without a password.")
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise _damaged(name, "its parts are compressed in an unusual way")
     reach = _Reach()

@@ -84,7 +84,7 @@ def read_sheets(path: Path) -> Iterator[Sheet]:
                 source = _Source(path, kind.name, marks, is_hidden=kind.visible != SheetVisibleEnum.Visible)
                 yield from _read_tables(name, read_grid(sheet, marks.merged(kind.name)), source)
     except PasswordError as error:
-        raise UnreadableFile(f"{path.name} has a password. Save it without one.") from error
+        raise UnreadableFile(f"{path.name} is password-protected. Save it without a password.") from error
     except CalamineError as error:
         if "Cell limit" in str(error):  # the parser's own, for a sheet whose cells are far apart
             raise FileTooLarge(

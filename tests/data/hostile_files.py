@@ -172,7 +172,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
         unpacking_to(100, book(sheet(" " * (8 << 20) + _ROWS)), b"xl/s0.xml"),
         "ZIP archive cannot be unpacked",
     ),
-    "password.xlsx": (encrypted(book(sheet())), "has a password"),
+    "password.xlsx": (encrypted(book(sheet())), "is password-protected"),
     "many_parts.xlsx": (_parts(10_001), "more than 10,000 parts"),
     "many_sheets.xlsx": (book(sheet(), listed=_MANY), "has 1,001 sheets, and at most 1,000 can be read"),
     "many_columns.xlsx": (

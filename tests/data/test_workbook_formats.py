@@ -159,7 +159,7 @@ REFUSED = {
     "encrypted.xlsx": (streams("EncryptionInfo", "EncryptedPackage"), "encrypted with a password.*without a password"),
     "encrypted.xlsb": (streams("EncryptedPackage"), "encrypted with a password"),
     "encrypted.ods": (open_documents.book(manifest="<manifest:encryption-data/>"), "encrypted with a password"),
-    "password.xls": (with_password(OLD), "has a password"),
+    "password.xls": (with_password(OLD), "is password-protected"),
     "letter.xls": (streams("WordDocument"), "an old Word document"),
     "mail.xls": (streams("__properties_version1.0"), "an Outlook message"),
     "only_a_shape.xls": (streams("Workbook"), "damaged or incomplete"),
