@@ -8,8 +8,10 @@ CfoError
 ├── NotFound                WorkspaceNotFound · ThreadNotFound · RunNotFound · ResultNotFound · FileNotFound
 │   ├── EventsPruned
 ├── Conflict                WorkspaceExists · ThreadReadOnly · ThreadBusy · ThreadAmbiguous · StorageFailed
+│   ├── MeaningChanged · MeaningVersionMissing · NothingToUndo
 │   ├── OtherRoot · OtherLoop · WorkbenchClosed · IdempotencyMismatch · ContinueLimitReached
-├── FileProblem             UnsupportedFile · EmptyFile · UnreadableFile · FileTooLarge · GlossaryInvalid
+├── FileProblem             UnsupportedFile · EmptyFile · UnreadableFile · FileTooLarge
+│   └── GlossaryProblem     GlossaryInvalid · GlossaryNameUnknown · MeasureCircular · JoinDoesNotHold
 ├── QueryError              the model may correct the query and try again
 │   ├── SqlInvalid · SqlPolicyViolation · UnknownTable · UnknownColumn · PlanInvalid · SheetInvalid
 │   ├── QueryTimeout · QueryOutOfMemory · QueryFailed · WorkerLost
@@ -175,6 +177,24 @@ class StorageFailed(Conflict):
     code = "storage_failed"
 
 
+class MeaningChanged(Conflict):
+    """Someone else has changed the glossary since it was read. The message shows how. Read it again, then change it."""
+
+    code = "meaning_changed"
+
+
+class MeaningVersionMissing(Conflict):
+    """A change of the glossary must name the version that it changes. Send the ETag that was read as `If-Match`."""
+
+    code = "meaning_version_missing"
+
+
+class NothingToUndo(Conflict):
+    """No earlier version of the glossary is kept, or all its changes have been undone."""
+
+    code = "nothing_to_undo"
+
+
 class WorkbenchClosed(Conflict):
     """The workbench was closed. Call `connect()` again."""
 
@@ -223,13 +243,38 @@ class FileTooLarge(FileProblem):
     code = "file_too_large"
 
 
-class GlossaryInvalid(FileProblem):
+class GlossaryProblem(FileProblem):
+    """A part of the glossary cannot be used."""
+
+    code = "glossary_problem"
+
+    def __init__(self, file: str, line: int, problem: str) -> None:
+        super().__init__(f"{file}, line {line}: {problem}. Correct the line and ask again.", file=file, line=line)
+        self.problem = problem
+
+
+class GlossaryInvalid(GlossaryProblem):
     """A line in `data/datasets.yaml` is not valid. The message states the line and the problem. Correct it."""
 
     code = "glossary_invalid"
 
-    def __init__(self, file: str, line: int, problem: str) -> None:
-        super().__init__(f"{file}, line {line}: {problem}. Correct the line and ask again.", file=file, line=line)
+
+class GlossaryNameUnknown(GlossaryProblem):
+    """The glossary names a table or column that does not exist. The message suggests a similar name. Correct it."""
+
+    code = "glossary_name_unknown"
+
+
+class MeasureCircular(GlossaryProblem):
+    """A measure refers to itself through others. The message names the circle. Change one of their expressions."""
+
+    code = "measure_circular"
+
+
+class JoinDoesNotHold(GlossaryProblem):
+    """The rows do not join as the glossary says. The message has the counts. Correct the columns of the join."""
+
+    code = "join_does_not_hold"
 
 
 class QueryError(CfoError):

@@ -209,7 +209,7 @@ def _column(table: Table, column: Column, schema: SchemaContext) -> dict[str, An
         elif column.kind is Kind.TIME or not column.is_key:
             described |= {"min": column.minimum, "max": column.maximum}
     if notes.unit:
-        described["unit_depends_on"] = notes.unit.source
+        described["unit" if notes.unit.name else "unit_depends_on"] = notes.unit.name or notes.unit.source
     return _filled(described)
 
 

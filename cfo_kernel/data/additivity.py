@@ -14,6 +14,7 @@ from cfo_kernel.data.compiler import Compiler, indented
 from cfo_kernel.data.glossary import GlossaryFile, TableNotes
 from cfo_kernel.data.hierarchies import Trees
 from cfo_kernel.data.plan import Aggregate, Expression, Filter, Join, Measure, QueryPlan, Scalar, Window, parts
+from cfo_kernel.data.semantics.meaning import Role
 from cfo_kernel.data.tables import Tables
 from cfo_kernel.errors import PlanInvalid
 
@@ -138,6 +139,9 @@ def _checks(
             yield AdditivityCheck(figure, node, column, "default", notes.defaults[column], is_mentioned)
         else:
             yield AdditivityCheck(figure, node, column, "apart")
+    column = compiler.scope.find(node.column).column.name if node.column else ""
+    if notes.date and glossary.column(table_name, column).role is Role.STOCK:
+        yield AdditivityCheck(figure, node, f"{table_name}.{notes.date}", "balance")
     for wanted in _balances(notes):
         if notes.date and compiler.scope.missing(table_name, wanted.column.partition(".")[0]) is not None:
             narrowed = node.model_copy(update={"where": (*node.where, wanted)})

@@ -12,10 +12,10 @@ from cfo_kernel.data.glossary_guards import LostGuards, lost_guards
 from cfo_kernel.data.glossary_names import wrong_names
 from cfo_kernel.data.glossary_reader import Location, Written, drop
 from cfo_kernel.data.tables import Tables
-from cfo_kernel.errors import GlossaryInvalid
+from cfo_kernel.errors import GlossaryProblem
 
 _MOST_FAULTS = 100
-_Dropped = tuple[Location, GlossaryInvalid]
+_Dropped = tuple[Location, GlossaryProblem]
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class CheckedGlossary:
     """The valid part of a glossary, an error for each part that is left out, and the guards lost with these parts."""
 
     file: GlossaryFile
-    faults: tuple[GlossaryInvalid, ...] = ()
+    faults: tuple[GlossaryProblem, ...] = ()
     lost: LostGuards = field(default_factory=dict[tuple[str, str], str])
 
 
@@ -33,8 +33,8 @@ def checked(written: Written, tables: Tables | None = None) -> CheckedGlossary:
     dropped: list[_Dropped] = []
     file = _valid(value, written, dropped)
     while tables is not None and (wrong := list(wrong_names(file, tables))):
-        dropped += [(loc, written.fault(loc, problem)) for loc, problem in wrong]
-        for loc, _ in reversed(wrong):  # from the last to the first, so that positions in lists stay valid
+        dropped += [(part.loc, written.fault(part.loc, part.problem, part.kind)) for part in wrong]
+        for loc, *_ in reversed(wrong):  # from the last to the first, so that positions in lists stay valid
             drop(value, loc)
         file = _valid(value, written, dropped)
     faults = sorted((*written.faults, *(fault for _, fault in dropped)), key=lambda fault: int(fault.details["line"]))

@@ -16,8 +16,8 @@ from cfo_kernel.similar_names import similar
 LostGuards = Mapping[tuple[str, str], str]
 """The faults of guards that were left out, by table and column in lower case. A guard of a table has the column ""."""
 NONE_LOST: LostGuards = {}
-_OF_TABLES = ("date", "defaults", "balances", "kept_apart")
-_OF_COLUMNS = ("unit",)
+_OF_TABLES = ("date", "defaults", "balances", "kept_apart", "one_row_per")
+_OF_COLUMNS = ("unit", "role", "scale", "once_per", "total_of")
 _MISSPELT = 0.75
 
 
@@ -29,7 +29,7 @@ def lost_guards(dropped: Iterable[tuple[Location, str]], file: GlossaryFile) -> 
             case ("tables", table, "columns", column, entry, *_) if _guard(entry, _OF_COLUMNS):
                 lost.setdefault((str(table).lower(), str(column).lower()), fault)
             case ("tables", table, entry, *_) if guard := _guard(entry, _OF_TABLES):
-                if guard != "date" or file.table(str(table)).balances:  # alone, a date forbids nothing
+                if guard != "date" or file.table(str(table)).has_balances:  # alone, a date forbids nothing
                     lost.setdefault((str(table).lower(), ""), fault)
             case _:
                 pass
@@ -47,7 +47,8 @@ def check_lost_guards(plan: QueryPlan, compiler: Compiler, lost: LostGuards) -> 
             name = column.column.name if column else ""
             for key in ((table.lower(), ""), (table.lower(), name.lower())):
                 if fault := lost.get(key):
-                    what = f"the unit of {table}.{name}" if key[1] else f"which rows of {table} may be added up"
+                    whole = f"which rows of {table} may be added up"
+                    what = f"the role and unit of {table}.{name}" if key[1] else whole
                     message = f"{measure.name} cannot be computed without knowing {what}. {fault}"
                     raise PlanInvalid(message, retryable=False)
 

@@ -18,7 +18,7 @@ import yaml
 
 from cfo_kernel.data.file_names import GLOSSARY
 from cfo_kernel.data.literals import is_valid_text
-from cfo_kernel.errors import GlossaryInvalid
+from cfo_kernel.errors import GlossaryInvalid, GlossaryProblem
 
 FILE_NAME = GLOSSARY
 _MAX_BYTES = 256_000
@@ -39,13 +39,13 @@ class Written:
     def __init__(self) -> None:
         self.value: dict[Any, Any] = {}
         self.node: yaml.Node | None = None
-        self.faults: list[GlossaryInvalid] = []
-        self.skipped: list[tuple[Location, GlossaryInvalid]] = []
+        self.faults: list[GlossaryProblem] = []
+        self.skipped: list[tuple[Location, GlossaryProblem]] = []
         """The keys in lines that are not valid YAML, each with the fault of its line."""
 
-    def fault(self, loc: Location, problem: str) -> GlossaryInvalid:
+    def fault(self, loc: Location, problem: str, kind: type[GlossaryProblem] = GlossaryInvalid) -> GlossaryProblem:
         """The error for a part, with the part's line."""
-        return GlossaryInvalid(FILE_NAME, line_of(self.node, loc), problem)
+        return kind(FILE_NAME, line_of(self.node, loc), problem)
 
 
 class _LimitExceeded(Exception):
@@ -73,8 +73,19 @@ def read(data_dir: Path) -> Written:
         if content is not None:
             _parse(content, written)
     except _LimitExceeded as error:
-        written.value, written.node = {}, None
-        written.faults = [GlossaryInvalid(FILE_NAME, error.line, f"{error.problem}, so the file is not used")]
+        _use_nothing(written, error)
+    return written
+
+
+def read_text(content: str) -> Written:
+    """Reads a glossary that is not in a file yet. See `read`."""
+    written = Written()
+    try:
+        if len(content.encode()) > _MAX_BYTES:
+            raise _LimitExceeded(1, f"the file is larger than {_MAX_BYTES:,} bytes")
+        _parse(content, written)
+    except _LimitExceeded as error:
+        _use_nothing(written, error)
     return written
 
 
@@ -84,6 +95,11 @@ def text(data_dir: Path) -> str:
         return _text(data_dir / FILE_NAME) or ""
     except _LimitExceeded as error:
         raise GlossaryInvalid(FILE_NAME, error.line, f"{error.problem}, so the file is not used") from error
+
+
+def _use_nothing(written: Written, error: _LimitExceeded) -> None:
+    written.value, written.node = {}, None
+    written.faults = [GlossaryInvalid(FILE_NAME, error.line, f"{error.problem}, so the file is not used")]
 
 
 def _text(path: Path) -> str | None:

@@ -10,19 +10,34 @@ from cfo_kernel.data import checked_glossary, glossary_reader, hierarchies, resu
 from cfo_kernel.data.closing_dates import MOST_ROWS
 from cfo_kernel.data.file_worker import FileWorker
 from cfo_kernel.data.file_workers import FileWorkers
-from cfo_kernel.data.glossary import GlossaryFile, without_hierarchy
+from cfo_kernel.data.glossary import GlossaryFile, without_hierarchy, without_joins
 from cfo_kernel.data.glossary_guards import LostGuards
 from cfo_kernel.data.glossary_reader import Written
 from cfo_kernel.data.hierarchies import Tree, Trees
 from cfo_kernel.data.ingest_cache import DatasetIndex, FileBeingRead, IngestCache
+from cfo_kernel.data.measures import stated_measures
 from cfo_kernel.data.plan import QueryPlan
 from cfo_kernel.data.plan_roles import known_roles
 from cfo_kernel.data.prepared_plan import prepare
 from cfo_kernel.data.python_programs import ProgramResult, PythonPrograms
 from cfo_kernel.data.reading_notes import notes_on_code
 from cfo_kernel.data.result_pages import ALL_ROWS, DownloadFormat, PageRequest, ResultPage, RowSelection
+from cfo_kernel.data.semantics.meaning import JoinMeaning, MeasureMeaning
+from cfo_kernel.data.stated_joins import join_counts
 from cfo_kernel.data.tables import Column, Table, Tables, why_no_tables
-from cfo_kernel.errors import GlossaryInvalid, PlanInvalid, SqlInvalid, UnknownTable, UnreadableFile, WorkerLost
+from cfo_kernel.errors import (
+    GlossaryInvalid,
+    GlossaryProblem,
+    JoinDoesNotHold,
+    PlanInvalid,
+    QueryFailed,
+    QueryOutOfMemory,
+    QueryTimeout,
+    SqlInvalid,
+    UnknownTable,
+    UnreadableFile,
+    WorkerLost,
+)
 from cfo_kernel.executors.python_executor import PythonExecutor
 from cfo_kernel.executors.sql_worker_pool import SqlWorkerPool, TableFiles
 from cfo_kernel.executors.worker_process import Progress, workbench_closed
@@ -38,9 +53,18 @@ class SchemaContext:
     index: DatasetIndex
     glossary: GlossaryFile
     trees: Trees = field(default_factory=dict[str, Tree])
-    glossary_problems: tuple[str, ...] = ()
-    """The problems in the glossary, each with its line. The parts concerned are left out."""
+    glossary_faults: tuple[GlossaryProblem, ...] = ()
+    """The faults of the glossary. The parts concerned are left out."""
     lost_guards: LostGuards = field(default_factory=dict[tuple[str, str], str])
+    joins: tuple[JoinMeaning, ...] = ()
+    """The joins that the glossary states and that hold."""
+    measures: tuple[MeasureMeaning, ...] = ()
+    """The measures that the glossary states."""
+
+    @property
+    def glossary_problems(self) -> tuple[str, ...]:
+        """The faults of the glossary as sentences, each with its line."""
+        return tuple(fault.message for fault in self.glossary_faults)
 
     @property
     def tables(self) -> Tables:
@@ -139,7 +163,28 @@ class WorkspaceData:
                 trees[name] = hierarchies.tree_from_result(name, rows, glossary, written, index.tables)
             except GlossaryInvalid as error:
                 glossary, faults = without_hierarchy(glossary, name), (*faults, error)
-        return SchemaContext(index, glossary, trees, tuple(fault.message for fault in faults), found.lost)
+        glossary, joins, unproven = await self._proven_joins(glossary, written, index.tables)
+        measures = stated_measures(glossary, index.tables)
+        return SchemaContext(index, glossary, trees, (*faults, *unproven), found.lost, joins, measures)
+
+    async def _proven_joins(
+        self, glossary: GlossaryFile, written: Written, tables: Tables
+    ) -> tuple[GlossaryFile, tuple[JoinMeaning, ...], list[GlossaryProblem]]:
+        """The glossary without joins that do not hold, the joins that do, and the faults of the others."""
+        joins: list[JoinMeaning] = []
+        wrong: dict[tuple[str, int], GlossaryProblem] = {}
+        for stated in join_counts(glossary, tables):
+            try:
+                [row] = (await self.query(stated.sql, cap=1)).rows
+                problem = stated.problem(row)
+            except (QueryTimeout, QueryOutOfMemory, SqlInvalid, QueryFailed) as error:
+                row, problem = (), f"the join to {stated.join.to_table} cannot be checked: {error.message}"
+            if problem is None:
+                joins.append(stated.proven(row))
+            else:
+                loc = ("tables", stated.table, "joins", stated.at)
+                wrong[stated.table, stated.at] = written.fault(loc, problem.rstrip("."), JoinDoesNotHold)
+        return without_joins(glossary, wrong.keys()), tuple(joins), list(wrong.values())
 
     async def check_file(self, path: Path) -> None:
         """Raises a `FileProblem` unless the file, which need not be in `data/`, contains a table."""

@@ -104,7 +104,7 @@ class Answer:
         """The column that holds the figure's unit."""
         if self.reading.column is None:
             return None
-        unit = self.schema.glossary.column(*self.reading.column.split(".", 1)).unit
+        unit = self.schema.glossary.column(*self.reading.column.split(".", 1)).unit_of_row
         return unit.source if unit else None
 
     def _notes(self) -> list[str]:

@@ -176,7 +176,9 @@ class Cells:
 
     def _unit_tables(self) -> set[str]:
         """The table that contains the figure's units, or an empty string if the figure has none."""
-        unit = self.schema.glossary.column(*self.reading.column.split(".", 1)).unit if self.reading.column else None
+        unit = (
+            self.schema.glossary.column(*self.reading.column.split(".", 1)).unit_of_row if self.reading.column else None
+        )
         return {unit.source.partition(".")[0]} if unit else set()
 
     def _sum(self) -> float | int | None:

@@ -71,7 +71,7 @@ def _without_unit(schema: Schema, reading: Reading, name: str, where: tuple[Filt
 
 def _unless(schema: Schema, reading: Reading) -> dict[str, list[str]]:
     """The values that mark rows without a unit, by column."""
-    unit = schema.glossary.column(*reading.column.split(".", 1)).unit if reading.column else None
+    unit = schema.glossary.column(*reading.column.split(".", 1)).unit_of_row if reading.column else None
     return unit.unless if unit else {}
 
 

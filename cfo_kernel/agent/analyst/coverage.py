@@ -116,7 +116,7 @@ class Survey:
         if self.reading.column is None or self.reading.functions in (("count",), ("count_distinct",)):
             return None
         table, _, column = self.reading.column.partition(".")
-        return self.schema.glossary.column(table, column).unit
+        return self.schema.glossary.column(table, column).unit_of_row
 
     def _reachable(self, column: str) -> bool:
         table = column.partition(".")[0]

@@ -135,7 +135,7 @@ class Rows:
         """Refuses 'Salaries in USD', because amounts are not converted; 'currency USD' is a filter."""
         if base.column is None:
             return
-        unit = self.schema.glossary.column(*base.column.split(".", 1)).unit
+        unit = self.schema.glossary.column(*base.column.split(".", 1)).unit_of_row
         for said in self.draft.values if unit else ():
             mark, before = self.draft.marks[said.at], self.draft.previous(said.at)
             source = unit.source.partition(".")[0] if unit else ""

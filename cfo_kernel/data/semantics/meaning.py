@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field
 
+from cfo_kernel.data.plan import Expression
 from cfo_kernel.values import Value
 
 
@@ -200,6 +201,23 @@ class JoinMeaning(Value):
     source: Literal["inferred", "glossary"] = "inferred"
 
 
+class MeasureMeaning(Value):
+    """A figure that people ask for by name, such as a gross margin, with the expression that computes it in a plan.
+
+    Its columns are written `table.column`. `text` is the expression as a person wrote it. `better` says whether higher
+    or lower is better.
+    """
+
+    table: str
+    name: str
+    expression: Expression
+    text: str
+    description: str | None = None
+    synonyms: tuple[str, ...] = ()
+    unit: str | None = None
+    better: Literal["higher", "lower"] | None = None
+
+
 class Dimension(Value):
     """One thing that stands in several tables, by the columns that hold its codes or names."""
 
@@ -213,6 +231,7 @@ class Meaning(Value):
     tables: tuple[TableMeaning, ...] = ()
     joins: tuple[JoinMeaning, ...] = ()
     dimensions: tuple[Dimension, ...] = ()
+    measures: tuple[MeasureMeaning, ...] = ()
     fiscal_year_start: int = Field(default=1, ge=1, le=12)
     questions: tuple[Question, ...] = ()
 
