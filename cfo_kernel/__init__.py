@@ -73,7 +73,7 @@ _MODULES = {
     "vega_lite": "charts",
 }
 __all__ = sorted(_MODULES)  # pyright: ignore[reportUnsupportedDunderAll]
-__version__ = "0.1.0"  # the only definition of the version; the build and everything else read it from here
+__version__ = "0.1.0"  # the only definition of the version, which the build also reads from here
 
 
 def __getattr__(name: str) -> Any:

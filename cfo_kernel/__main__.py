@@ -1,4 +1,4 @@
-"""`python -m cfo_kernel`, which is the same as the command `cfo`."""
+"""`python -m cfo_kernel`, the same as the `cfo` command."""
 
 from cfo_kernel.cli import main
 

@@ -1,7 +1,7 @@
 """The response models of the HTTP API, shared by its server (`cfo_api`) and its client (`cfo_kernel.remote`).
 
-Both import them from here, so they cannot differ. Values of the interface, such as `Dataset` or `FinishedRun`, are sent
-unchanged.
+Both import the models from here, so they cannot diverge. Values of the interface, such as `Dataset` or `FinishedRun`,
+are sent unchanged.
 """
 
 from datetime import datetime
@@ -38,7 +38,7 @@ class Uploaded(Value):
 
 
 class QueryAnswer(Value):
-    """The result of a query: a table, or the output of a program that sets no table."""
+    """The result of a query: a table, or the output of a program that produces no table."""
 
     result: ResultTable | None = None
     text: str | None = None

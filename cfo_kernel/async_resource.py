@@ -1,4 +1,7 @@
-"""Resources that open on first use. `await x` opens a resource at once; `async with x` also closes it at the end."""
+"""Resources that open on first use.
+
+`await x` opens a resource at once, and `async with x` also closes it at the end.
+"""
 
 from abc import ABC, abstractmethod
 from collections.abc import Generator

@@ -9,15 +9,15 @@ from typing import Any, ParamSpec, TypeVar
 P = ParamSpec("P")
 T = TypeVar("T")
 
-CANCEL_AGAIN = 5.0  # seconds; cleaning up takes less, so a task that is still running has lost its cancellation
+CANCEL_AGAIN = 5.0  # seconds; cleaning up takes less, so a task that is still running then has lost its cancellation
 
 
 async def cancel_and_wait(*tasks: "asyncio.Future[Any] | None", again: float = CANCEL_AGAIN) -> None:
     """Cancels the tasks, and returns when all of them have ended, however they end.
 
     The cancellation is repeated every `again` seconds. Database drivers and HTTP clients sometimes swallow a
-    `CancelledError` while they close a connection. If it were raised only once, waiting for such a task would never
-    end.
+    `CancelledError` while they close a connection. If the cancellation were requested only once, waiting for such a
+    task would never end.
     """
     left = {task for task in tasks if task is not None and not task.done()}
     while left:
@@ -33,8 +33,8 @@ async def finish_in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwar
     """Runs the work in a thread, and returns its result when it has ended.
 
     A thread cannot be cancelled. If the caller is cancelled, this still waits for the work, so that the caller can
-    remove the files that the work uses, and then raises `CancelledError`. An interpreter that is exiting starts no
-    threads: there, the work is done at once.
+    remove the files that the work uses, and then raises `CancelledError`. An interpreter that is exiting cannot start
+    threads, so the work is then done in the calling thread.
     """
     call = functools.partial(contextvars.copy_context().run, work, *args, **kwargs)
     try:

@@ -27,8 +27,8 @@ class ChartColumn:
     """A column in a chart. A time has a `unit`, and a figure or rate has a `format`.
 
     An `order` is an ordered dimension that is not drawn on a time axis, such as a year or quarter. A `key` is a number
-    that identifies a row. A `rate` is not drawn next to figures, because they have a different unit. An `other` column
-    cannot be drawn.
+    that identifies a row. A `rate` is not drawn next to figures, which have a different unit. An `other` column cannot
+    be drawn.
     """
 
     name: str
@@ -58,7 +58,7 @@ class ChartColumn:
 
     @property
     def axis_format(self) -> str:
-        """The format of the axis, in the notation of d3. It needs fewer decimals than the cells."""
+        """The format of the axis in d3's notation, with fewer decimals than the cells."""
         if self.format.role == "percent":
             return "(.0%" if self.largest >= Decimal("0.1") else f"(.{self.format.decimals}%"
         return "(,.0f" if self.largest >= 10 else f"(,.{max(2, min(self.format.decimals, 4))}~f"

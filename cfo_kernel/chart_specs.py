@@ -1,4 +1,4 @@
-"""Builds the Vega-Lite specifications of the charts for results. Most colours come from the page's theme."""
+"""Builds Vega-Lite specifications for charts of results. Most colours come from the page's theme."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def lines(x: ChartColumn, figures: list[ChartColumn], series: ChartColumn | None
 def bars(x: ChartColumn, figure: ChartColumn) -> Spec:
     """A bar chart of a figure, by category with the largest first, or by period.
 
-    The bars are horizontal if the names are long or numerous.
+    The bars are horizontal if the names are long or there are many of them.
     """
     title = f"{figure.name} by {x.name}"
     mark = {"type": "bar", "tooltip": True}
@@ -51,7 +51,10 @@ def bars(x: ChartColumn, figure: ChartColumn) -> Spec:
 
 
 def pairs(x: ChartColumn, figures: list[ChartColumn]) -> Spec:
-    """A bar chart of figures side by side, such as actual and budget. Two figures also get their difference above."""
+    """A bar chart of figures side by side, such as actual and budget.
+
+    For two figures, their difference is shown above them.
+    """
     key, value = _unused_name("series", x, figures), _unused_name("value", x, figures)
     across = {**_axis(x, discrete=True), "sort": x.order}
     names = [figure.name for figure in figures]
@@ -163,7 +166,7 @@ def waterfall(x: ChartColumn, figure: ChartColumn) -> Spec:
 
 
 def _over_bars(count: int) -> Spec:
-    """The mark that writes a figure above each bar, for a chart with this many bars.
+    """The mark that shows a figure above each bar, for a chart with this many bars.
 
     If the chart is too narrow, all of the figures are hidden.
     """
@@ -196,7 +199,7 @@ def _axis(x: ChartColumn, *, discrete: bool = False) -> Spec:
 
 
 def _label_axis(count: int) -> Spec:
-    """The axis labels for this number of names: horizontal under the bars, or rotated if the chart is too narrow."""
+    """The axis labels for this number of names: horizontal under the bars, or rotated if the chart is narrow."""
     lacks_room = f"width < {_LABEL_WIDTH * count}"
     return {
         "labelAngle": {"expr": f"{lacks_room} ? -35 : 0"},

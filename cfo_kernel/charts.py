@@ -28,8 +28,8 @@ _CLOSING = re.compile(r"\b(closing|close|end\w*|current|after|actual|(19|20)\d\d
 def vega_lite(result: ResultTable, chart: Chart | None = None) -> dict[str, Any] | None:
     """Returns the Vega-Lite specification of a chart, or None if no chart is suitable.
 
-    Its data set is named `rows`; each row is an object with the column names as keys. `chart` is the chart proposed in
-    the reply. If that does not suit the table, the chart is chosen from the columns.
+    Its data set is named `rows`. Each row is an object with the column names as keys. `chart` is the chart proposed in
+    the reply. If that chart does not suit the table, one is chosen by the table's columns.
     """
     is_whole = not result.truncated and len(result.rows) == result.row_count
     if not is_whole or not 2 <= result.row_count <= _MAX_MARKS * _MAX_SERIES:
@@ -105,7 +105,7 @@ def _two_dimensions(x: ChartColumn, series: ChartColumn, figure: ChartColumn) ->
 def _x_and_series(first: ChartColumn, second: ChartColumn) -> tuple[ChartColumn, ChartColumn]:
     """Returns the dimension for the x axis and the one for the series.
 
-    Time goes on the axis, but two years are better as series.
+    Time goes on the x axis, except that two years are better shown as series.
     """
 
     def axis_priority(column: ChartColumn) -> int:

@@ -2,8 +2,8 @@
 
 import re
 
-# A terminal escape sequence, such as a color, a window title or a link. _HIDDEN handles a sequence without an end.
-# A sequence does not contain the beginning of another one, so that no part of the text is searched twice.
+# A terminal escape sequence, such as a color, a window title or a link. _HIDDEN handles unterminated sequences. A match
+# cannot contain the beginning of another sequence, so that no part of the text is searched twice.
 _ESCAPE_SEQUENCE = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]{0,64}[ -/]{0,8}[@-~]"
     r"|(?:\x1b[\]P^_X]|[\x9d\x90])[^\x07\x1b\x90\x9c\x9d]{0,4096}(?:\x07|\x1b\\|\x9c)"

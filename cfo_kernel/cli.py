@@ -183,7 +183,7 @@ def union(
     files: Annotated[list[str] | None, typer.Argument(help="The files that form it.")] = None,
     *,
     workspace: NeededWorkspace,
-    apart: Annotated[bool, typer.Option("--apart", help="Keep the files apart that would form it.")] = False,
+    apart: Annotated[bool, typer.Option("--apart", help="Keep the files that would form it separate.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Combine files of the same form into one table, such as one file for each year."""
@@ -284,7 +284,7 @@ async def _follow(run: Run, *, quiet: bool) -> FinishedRun:
     from rich.text import Text
 
     console = Console(stderr=True)
-    # If the server has no room for a stream, there is no progress to show, but the reply still arrives.
+    # If the server has too many open streams, there is no progress to show, but the reply still arrives.
     with console.status("Thinking …") as line, suppress(TooManyStreams):
         shown = RunProgress()
         async for numbered in run.events():

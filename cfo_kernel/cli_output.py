@@ -57,7 +57,7 @@ def usage_line(usage: Usage) -> str:
 def print_workspaces(workspaces: Sequence[Workspace], as_json: bool) -> None:
     rows: list[dict[str, Any]] = [{"id": w.id, "name": w.name} for w in workspaces]
     for row, workspace in zip(rows, workspaces, strict=True):
-        if folder := getattr(workspace, "workspace_dir", None):  # workspaces of a server have none
+        if folder := getattr(workspace, "workspace_dir", None):  # workspaces on a server have no path
             row["workspace_dir"] = str(folder)
     print_rows(
         rows, ["id", "name"], as_json, "There are no workspaces yet. Create one with: cfo workspaces create NAME"
@@ -80,7 +80,7 @@ def print_datasets(datasets: Sequence[Dataset], as_json: bool) -> None:
     ]
     rows += [{"file": d.file, "table": "", "rows": "", "columns": ""} for d in datasets if not d.tables]
     print_rows(rows, ["file", "table", "rows", "columns"], False, "There is no data yet. Add files with: cfo upload")
-    # Sentences follow the grid, which would cut them.
+    # Sentences come after the grid, which would truncate them.
     for dataset in datasets:
         for note in filter(None, (dataset.problem, dataset.about_document(), *dataset.notes)):
             typer.echo(printable(f"{dataset.file}: {note}"))
@@ -89,7 +89,7 @@ def print_datasets(datasets: Sequence[Dataset], as_json: bool) -> None:
 
 
 def _print_reading(dataset: Dataset, table: Table) -> None:
-    """Prints how a table was read: a line for each kind of decision, then the sentences of a kind that has several."""
+    """Prints how a table was read: one line for each kind of decision, followed by any further sentences."""
     if summary := table.reading_summary():
         name = dataset.file if len(dataset.tables) == 1 else f"{dataset.file}, table {table.name}"
         typer.echo(printable(f"\n{name} was read as follows:"))

@@ -73,7 +73,7 @@ _CENTER = re.compile(r"\b(cost|profit) cent(er|re)s?\b|\bcentr[oe] de (coste|cos
 
 @lru_cache(maxsize=1024)
 def words(name: str) -> tuple[str, ...]:
-    """The words of a name in lower case, without accents: `UnitPriceDiscount%` has unit, price, discount, percent."""
+    """The words of a name, in lower case and without accents: unit, price, percent for `UnitPrice%`."""
     plain = "".join(_SPELLINGS.get(c, c) for c in name)
     plain = "".join(c for c in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(c))
     parts = [word for part in _PART.findall(plain) for word in _compound(part.lower())]
@@ -137,7 +137,7 @@ def says_percent(parts: tuple[str, ...]) -> bool:
 
 
 def says_level(parts: tuple[str, ...]) -> bool:
-    """Whether the name is that of a quantity whose values are never all below one percent."""
+    """Whether the name stands for a quantity whose values are never all below one percent."""
     return bool({*parts} & LEVEL)
 
 

@@ -1,4 +1,4 @@
-"""`connect()`, which returns an embedded or a remote workbench and loads only the modules that it needs."""
+"""Defines `connect()`, which returns an embedded or a remote workbench and loads only the modules that it needs."""
 
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ def connect(url: str | None = None, *, settings: Settings | None = None) -> "Wor
     """Returns the workbench on the server at `url` or `CFO_URL`. If neither is set, returns an embedded workbench.
 
     The settings are read from the environment unless they are passed in. Nothing is opened or sent until a method is
-    called. Raises `InvalidSettings`.
+    called. Raises `InvalidSettings` if a setting is not valid.
     """
     settings = settings or load()
     address = (settings.url or None) if url is None else url

@@ -18,7 +18,7 @@ _STYLE = "border-collapse:collapse;font-variant-numeric:tabular-nums"
 
 
 def cell(value: Any, format: NumberFormat | None) -> str:
-    """Formats a value. A column without a format does not contain numbers. A number that rounds to zero has no sign."""
+    """Formats a value. Only columns of numbers have a format. A number that rounds to zero is shown without a sign."""
     number = as_number(value)
     if value is None or format is None or number is None:
         return "" if value is None else str(value)

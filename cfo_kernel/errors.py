@@ -440,19 +440,19 @@ class ModelMisbehaved(RunError):
 
 
 class RequestLimitReached(RunError):
-    """The run needed more model requests than `CFO_REQUEST_LIMIT`. Ask a narrower question."""
+    """The run made more model requests than `CFO_REQUEST_LIMIT` allows. Ask a narrower question."""
 
     code = "request_limit_reached"
 
 
 class ToolCallLimitReached(RunError):
-    """The run needed more tool calls than `CFO_TOOL_CALL_LIMIT`. Ask a narrower question."""
+    """The run made more tool calls than `CFO_TOOL_CALL_LIMIT` allows. Ask a narrower question."""
 
     code = "tool_call_limit_reached"
 
 
 class TokenLimitReached(RunError):
-    """The run used more tokens than `CFO_TOKEN_LIMIT`. Ask a narrower question, or start a new thread."""
+    """The run used more tokens than `CFO_TOKEN_LIMIT` allows. Ask a narrower question, or start a new thread."""
 
     code = "token_limit_reached"
 
@@ -499,7 +499,7 @@ def restored(code: str, message: str, **details: Any) -> CfoError:
     return error
 
 
-# A path has two slashes. It is matched without trying again, because a text may have any number of them.
+# A path has at least two slashes. Possessive quantifiers prevent backtracking, since a text may contain many slashes.
 _PATH = re.compile(
     r"""(?<=')/(?=[^'\n/]*/)[^'\n]*+(?=')|(?<=")/(?=[^"\n/]*/)[^"\n]*+(?=")|(?<![\w.:/])/(?=[^\s'"]+/[^\s'"])[^\s'"]++"""
 )

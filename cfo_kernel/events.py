@@ -56,7 +56,7 @@ class ActionStarted(Value):
 class Progress(Value):
     """The progress of an action, or, before the first step, of the files that the run waits for. `label` names it.
 
-    What takes less than half a second reports none. When `done` is `total`, it has ended.
+    Work that takes less than half a second reports no progress. It has ended when `done` equals `total`.
     """
 
     type: Literal["progress"] = "progress"
@@ -80,7 +80,10 @@ class Result(Value):
 
 
 class Error(Value):
-    """The reason why the run has no reply. `details` are JSON values, such as the model server's own error message."""
+    """The reason why the run has no reply.
+
+    `details` contains JSON values, such as the model server's own error message.
+    """
 
     type: Literal["error"] = "error"
     code: str

@@ -63,7 +63,7 @@ class _Column:
         )
 
     def _decimals(self, present: Any, compute: Any) -> int:
-        """The number of decimals of these values, or of earlier ones if those had more."""
+        """The largest number of decimals in these values and in all earlier ones."""
         decimals = self.values.decimals
         scale = getattr(present.type, "scale", MOST_DECIMALS)
         while decimals < min(scale, MOST_DECIMALS):

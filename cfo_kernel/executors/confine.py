@@ -1,7 +1,7 @@
 """Confines a process to its own folder before it runs untrusted code.
 
-There are several independent barriers: resource limits (memory, time, files, threads), no capabilities, Landlock (which
-files), and seccomp (which system calls). A process can only tighten them. They need neither root nor namespaces, so
+There are several independent barriers: resource limits (memory, time, files, threads), dropped capabilities, Landlock
+(for files), and seccomp (for system calls). A process can only tighten them. They need neither root nor namespaces, so
 they also work inside a container.
 """
 
@@ -23,7 +23,7 @@ from cfo_kernel.executors import import_paths, landlock
 if TYPE_CHECKING:
     from cfo_kernel.executors.seccomp import SeccompFilter
 
-_ARCHITECTURES = ("x86_64", "aarch64")  # on others, clone takes its arguments in a different order
+_ARCHITECTURES = ("x86_64", "aarch64")  # on other architectures, clone takes its arguments in a different order
 _SET_PARENT_DEATH_SIGNAL, _GET_SECCOMP, _SET_NO_NEW_PRIVILEGES, _AMBIENT, _CLEAR_ALL = 1, 21, 38, 47, 4
 _CAPABILITY_VERSION = 0x20080522
 _FIRST_UNUSED_USER = 0x60000000  # plus the process id: a user id that nothing else runs under
@@ -97,7 +97,7 @@ def _set_limits(limits: ProcessLimits) -> None:
 
 
 def _threads_of(user: int) -> int:
-    """The number of this user's threads. The kernel counts all of them against each process's limit."""
+    """The number of this user's threads. The kernel counts all of them towards each process's limit."""
     count = 0
     for process in os.scandir("/proc"):
         with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""The Python executor for Linux: each program runs in a new, confined process, forked from a warm one."""
+"""The Python executor for Linux: runs each program in a new, confined process that is forked from a warm one."""
 
 import asyncio
 import math
@@ -12,7 +12,7 @@ from cfo_kernel.executors.python_zygote_client import ZygoteClient
 
 
 class ConfinedExecutor:
-    """Runs each program in a process under Landlock, seccomp and limits, at most `at_once` at the same time.
+    """Runs each program in a process confined by Landlock, seccomp and limits, at most `at_once` at the same time.
 
     The first call starts the zygote, which takes a second or two. After that, each call adds about ten milliseconds to
     the program's own duration.

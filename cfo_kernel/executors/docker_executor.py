@@ -91,7 +91,7 @@ class DockerExecutor:
         tables = {table: _path_inside(table) for table in call.tables}
         program = python_results.program_request(call) | {"tables": tables}
         request = framing.pack({"program": program, "answer": f"/scratch/{ANSWER_FOLDER}"})
-        output = ErrorOutput(process.stderr)  # the program can write to it without limit
+        output = ErrorOutput(process.stderr)  # the program's output is unlimited
         try:
             async with asyncio.timeout(call.limits.seconds):
                 await python_results.watch(_feed(process, request), call)

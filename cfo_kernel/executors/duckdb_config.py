@@ -1,6 +1,4 @@
-"""The configuration of every DuckDB instance: it loads no extensions automatically, and reads no environment
-variables.
-"""
+"""The configuration of every DuckDB instance: no automatic loading of extensions, and no environment variables."""
 
 Config = dict[str, str | bool | int | float | list[str]]
 

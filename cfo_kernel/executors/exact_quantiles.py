@@ -1,4 +1,4 @@
-"""Computes medians and quantiles of decimals with all their digits.
+"""Computes medians and quantiles of decimals without losing digits.
 
 DuckDB gives the result the column's type and truncates the rest: the median of 698.5 and 800.0 would be 749.2. The
 column inside such a call is therefore cast to a larger scale before the query runs. Only DuckDB's binder knows the type
@@ -60,11 +60,11 @@ class _Call:
     holder: Node
     key: str
     in_pivot: bool
-    """Whether the call is an aggregate of a PIVOT, which cannot be inside another function."""
+    """Whether the call is an aggregate in a PIVOT, where it cannot be the argument of another function."""
 
     @property
     def fractions(self) -> list[Node]:
-        """The arguments of a quantile that are its fractions."""
+        """The arguments of a quantile that specify its fractions."""
         if self.aggregate != "quantile_cont":
             return []
         return [argument["expression"] for argument in self.node["arguments"] if argument is not self.holder]
@@ -217,7 +217,7 @@ def _replace(node: Node, by: Node) -> None:
 
 
 def _nodes(tree: Any) -> Iterator[Node]:
-    """All objects in a tree, each before its parts."""
+    """All objects in a tree, parents first."""
     waiting = [tree]
     while waiting:
         part: Any = waiting.pop()

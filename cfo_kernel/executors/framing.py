@@ -1,4 +1,4 @@
-"""The messages between the engine and its worker processes: a length in four bytes, then one JSON object, over a pipe.
+"""The framing of messages between the engine and its workers over a pipe: a length in four bytes, then a JSON object.
 
 JSON is used instead of pickle because a compromised worker must not be able to run code in the engine.
 """

@@ -64,8 +64,8 @@ def command(module: str, *arguments: str, flags: Sequence[str] = ()) -> tuple[st
 class ReadablePaths:
     """The parts of the packages that a confined process may read.
 
-    `whole` are files, and folders with everything in them. In the folders in `listed`, it may only list the names.
-    `refused` are places on `sys.path` from which it cannot import anything, each with the reason.
+    `whole` contains files, and folders that it may read with everything in them. In the folders in `listed`, it may
+    only list the names. `refused` maps the locations on `sys.path` that it cannot import from to the reason.
     """
 
     whole: tuple[Path, ...]
@@ -93,7 +93,7 @@ def readable_paths(scratch: Path) -> ReadablePaths:
 
 @dataclass(frozen=True)
 class _Place:
-    """An entry in `sys.path` with its packages, or packages that are found in another way (without an entry)."""
+    """An entry in `sys.path` with its packages, or packages that are found without an entry in `sys.path`."""
 
     entry: str
     folder: Path
@@ -103,9 +103,9 @@ class _Place:
 
 @functools.cache
 def package_places() -> tuple[_Place, ...]:
-    """The places of packages other than the interpreter's own folders.
+    """The locations of packages, apart from the interpreter's own folders.
 
-    They are looked up only once, so that a process that forks others does the work for all of them.
+    They are looked up only once, so that a process does this work for all processes that it forks.
     """
     installed = _installed_folders()
     found = [_Place("", folder, (*_linked(folder),)) for folder in installed if folder.name in _SITE_NAMES]
@@ -124,9 +124,9 @@ def package_places() -> tuple[_Place, ...]:
 
 
 class RefusedPackages(importlib.abc.MetaPathFinder):
-    """The last finder in a confined process.
+    """The last import finder in a confined process.
 
-    It explains why a package in a place that must not be read is not found.
+    It explains why a package in a location that must not be read is not found.
     """
 
     def __init__(self, refused: dict[str, str]) -> None:
@@ -148,13 +148,16 @@ class RefusedPackages(importlib.abc.MetaPathFinder):
         return None
 
     def install(self) -> None:
-        """Stops all lookups in the refused places, because Python would fail to open the files there."""
+        """Blocks all lookups in the forbidden locations, where Python would fail to open files."""
         sys.path[:] = [entry for entry in sys.path if entry not in self._refused]
         sys.meta_path.append(self)
 
 
 def _absolute(entries: Iterable[str]) -> list[str]:
-    """Each place once, as an absolute path. Relative paths are dropped if the current folder was removed."""
+    """The entries as absolute paths, without duplicates.
+
+    Relative paths are dropped if the current folder was removed.
+    """
     found: dict[str, None] = {}
     for entry in entries:
         with contextlib.suppress(FileNotFoundError):
@@ -192,7 +195,7 @@ def _parts(folder: Path) -> Iterator[Path]:
                 yield path.resolve()
         elif entry.name.endswith(_PARTS_OF_PACKAGES) or any((path / name).exists() for name in _INITS):
             yield path.resolve()
-        elif entry.name.isidentifier():  # a package without a file of its own, or any other folder
+        elif entry.name.isidentifier():  # a namespace package, or any other folder
             claimed = _names_in_records(folder) if claimed is None else claimed
             if entry.name in claimed:
                 yield path.resolve()
@@ -208,7 +211,7 @@ def _names_in_records(folder: Path) -> set[str]:
 
 
 def _archive(path: Path) -> Path:
-    """The archive that contains the path, because a path may lead into a zip file."""
+    """The zip file that the path leads into, or else the path itself."""
     return next((part for part in (path, *path.parents) if part.is_file()), path)
 
 

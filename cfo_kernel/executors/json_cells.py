@@ -24,7 +24,7 @@ def leaves(value: Any) -> Iterator[Any]:
 
 
 def to_json(value: Any) -> Any:
-    """The cell as JSON: a number if a double represents it exactly, else its text.
+    """The cell as JSON: a number if a double represents it exactly, and otherwise a string.
 
     Dates and times become ISO strings, NaN and infinity become null, and bytes become hexadecimal.
     """

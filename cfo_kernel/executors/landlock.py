@@ -1,4 +1,4 @@
-"""Landlock: the kernel lets this process open only the given files, for the rest of its life.
+"""Landlock: restricts this process, for the rest of its life, to opening the given files.
 
 The system calls are made by number through ctypes, since neither glibc nor Python has functions for them. `seccomp`
 handles what Landlock does not cover (stat of a known path, chmod, truncate by path, signals, sockets other than TCP).
@@ -17,7 +17,7 @@ _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 _TRUNCATE, _IOCTL_DEV = 1 << 14, 1 << 15
 _MAKE_AND_REMOVE = (1 << 4) | (1 << 5) | (1 << 7) | (1 << 8)  # remove folders and files, create folders and files
 _READ = _READ_FILE | _READ_DIR
-# No right to create links, devices, sockets or pipes: the engine reads these folders, and a link would lead it out.
+# No right to create links, devices, sockets or pipes: the engine reads these folders, and a link could lead it outside.
 _WRITE = _READ | _WRITE_FILE | _TRUNCATE | _MAKE_AND_REMOVE
 _FILE_RIGHTS = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV
 
@@ -33,13 +33,13 @@ def abi() -> int:
 def restrict(read: Iterable[Path], write: Iterable[Path], listed: Iterable[Path] = ()) -> None:
     """Lets this process read only `read`, and write only below `write`. This cannot be undone.
 
-    In the folders in `listed` and below them, it may list names. Paths in `read` that do not exist are skipped. The
-    process must have set no_new_privs, or the kernel refuses.
+    In and below the folders in `listed`, it may list names. Paths in `read` that do not exist are skipped. The process
+    must have set no_new_privs, or the kernel refuses.
     """
     version = abi()
     # The ruleset handles every right that this kernel supports. Rights that it does not handle are not restricted.
     handled, network, scoped = _all_rights(version)
-    # The kernel rejects a struct with fields newer than itself, so it gets as many bytes as its version has.
+    # The kernel rejects a struct with fields that it does not know, so the struct is cut to the size of its version.
     shape = struct.pack("QQQ", handled, network, scoped)[: 8 if version < 4 else 16 if version < 6 else 24]
     ruleset = _checked(_CREATE_RULESET, ctypes.c_char_p(shape), ctypes.c_size_t(len(shape)), 0)
     try:

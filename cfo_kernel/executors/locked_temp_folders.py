@@ -1,7 +1,7 @@
 """Temporary folders, each with a lock that shows that its owner is alive.
 
-The kernel releases a process's locks however the process ends, even by SIGKILL. A folder without a lock was therefore
-left by a crash, and the next process removes it. A folder that is in use is never removed.
+The kernel releases a process's locks however the process ends, even by SIGKILL. A folder that is not locked must
+therefore have been left behind by a crash, and the next process removes it. A folder that is in use is never removed.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ def lock_folder(folder: Path) -> int:
     lock = os.open(unlocked, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        # The name comes after the lock: a file named `lock` that is not locked would look abandoned.
+        # Renamed only once it is locked, because an unlocked file named `lock` would make the folder look abandoned.
         unlocked.rename(folder / _LOCK)
     except BaseException:
         os.close(lock)

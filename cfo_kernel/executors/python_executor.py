@@ -1,4 +1,4 @@
-"""The protocol for executors of untrusted Python, with their input, their output, and the test double.
+"""The protocol of executors for untrusted Python, with their input and output, and a test double.
 
 An executor runs a program that a model wrote over tables of one workspace. It either confines the program or refuses
 with `PythonUnavailable`; no executor runs a program unconfined.
@@ -18,8 +18,7 @@ ANSWER_FOLDER = ".answer"
 class PythonLimits(Value):
     """The resources that a program may use. Deleted files also count towards `disk_bytes` if the executor can see them.
 
-    `answer_bytes` leaves room for the output and an error, even if each character is a JSON escape, and for little
-    else.
+    `answer_bytes` is just enough for the output and an error, even if every character is a JSON escape.
     """
 
     seconds: float = Field(default=30, gt=0)
@@ -32,7 +31,7 @@ class PythonLimits(Value):
 
 
 class PythonCall(Value):
-    """A program, the tables that it may read (name to Parquet file), and an empty folder to which it may write."""
+    """A program, the tables that it may read (name to Parquet file), and an empty folder that it may write to."""
 
     code: str
     tables: dict[str, Path]
@@ -48,10 +47,10 @@ class WrittenFile(Value):
 
 
 class PythonTable(Value):
-    """`result_df` as a Parquet `file`, and the positions of the columns that were changed to fit into it.
+    """`result_df` as a Parquet `file`, and the positions of the columns that had to be converted for it.
 
-    The untrusted process wrote the file. Only another worker process should open it, and only what that process finds
-    in the file may be trusted.
+    The file was written by an untrusted process. Only another worker process should open it, and only that process's
+    findings may be trusted.
     """
 
     file: Path
@@ -62,7 +61,7 @@ class PythonTable(Value):
 class PythonResult(Value):
     """The output of a program that succeeded.
 
-    Without a `result_df` there is no table, and the output may be the answer.
+    Without a `result_df` there is no table. In that case, the output may be the answer.
     """
 
     table: PythonTable | None = None
@@ -76,7 +75,7 @@ class PythonExecutor(Protocol):
     """Runs untrusted Python: each program in a new process, several of them at the same time if requested."""
 
     async def run(self, call: PythonCall) -> PythonResult:
-        """Runs the program to its end. If the awaiting task is cancelled, the program is killed.
+        """Runs the program until it ends. If the awaiting task is cancelled, the program is killed.
 
         Raises `PythonFailed` (its `details` contain `stdout` and the `line`), `PythonTimeout`, `WorkerLost` if the
         process was lost, or `PythonUnavailable` if programs cannot be confined here.

@@ -16,7 +16,7 @@ import pyarrow.parquet
 from cfo_kernel.executors.sql_names import unique_names
 
 parquet = cast("Any", pyarrow.parquet)
-pa = cast("Any", pyarrow)  # its stubs do not know the types of values
+pa = cast("Any", pyarrow)  # pandas-stubs do not include the types of values
 _DECIMAL_DIGITS, _USUAL_DIGITS = 38, 18
 _MAX_COLUMNS = 1000
 _KNOWN_TYPES = (
@@ -44,7 +44,10 @@ def _nullable(kind: Any) -> Any:
 
 
 def store(result: object, file: Path) -> dict[str, list[int]]:
-    """Writes `result_df` to a Parquet file. Returns which columns became text, and in which NaN became null."""
+    """Writes `result_df` to a Parquet file.
+
+    Returns the columns that became text, and those in which NaN became null.
+    """
     table, as_text, nan_as_null = _arrow(_frame(result))
     parquet.write_table(table, file, compression="zstd", store_schema=False)
     return {"as_text": as_text, "nan_as_null": nan_as_null}
@@ -67,7 +70,7 @@ def _frame(result: object) -> pd.DataFrame:
     if not result.shape[1]:
         raise ValueError("result_df has no columns. Name them, as in pd.DataFrame(rows, columns=['name', 'value'])")
     frame, index = result.reset_index(drop=True), result.index
-    # Row numbers mean nothing, even if filtering left gaps in them. Any other index is data.
+    # Row numbers carry no information, even if filtering left gaps in them. Any other index is data.
     is_data = not isinstance(index, pd.RangeIndex) and not (
         index.name is None and index.nlevels == 1 and pd.api.types.is_integer_dtype(index.dtype)
     )

@@ -22,10 +22,10 @@ _ADVICE = {
 
 
 class ProgramGlobals(dict[str, Any]):
-    """The globals of a program. A table's name loads the table on first use, and is an ordinary variable from then on.
+    """A program's globals. A table is loaded when its name is first used, and is an ordinary variable from then on.
 
     Subclassing dict is enough, because Python also calls `__missing__` for the globals of functions. The exception is a
-    class body, which looks in the builtins next, so those provide the tables as well.
+    class body, which searches the builtins next, so the builtins provide the tables as well.
     """
 
     def __init__(self, tables: Mapping[str, Callable[[], Any]], known: Mapping[str, Any]) -> None:
@@ -52,7 +52,10 @@ class _Builtins(dict[str, Any]):
 
 
 class ImportAdvice(importlib.abc.MetaPathFinder):
-    """Suggests an alternative to a library that cannot work here. It forbids nothing: the confinement does that."""
+    """Suggests an alternative to a library that cannot work here.
+
+    It blocks nothing, since the confinement does that.
+    """
 
     def find_spec(
         self,

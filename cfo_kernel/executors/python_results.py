@@ -1,9 +1,9 @@
 """Reads the files that a program left in its scratch folder, and trusts only what can be checked.
 
-The answer is read after the process has ended, so that it cannot change in the meantime. It holds the output, and an
-error or the positions of some columns. Its size is limited to what these need, so it is parsed in milliseconds whatever
-it contains. The Parquet file is not opened here, and nothing that the program says about its table is trusted. While
-the program runs, the size of its folder is watched.
+The answer is read after the process has ended, so that it cannot change in the meantime. It contains the output, and
+either an error or the positions of some columns. Its size is limited, so that parsing takes milliseconds whatever it
+contains. The Parquet file is not opened here, and nothing that the program says about its table is trusted. While the
+program runs, the size of its folder is watched.
 """
 
 import asyncio
@@ -84,10 +84,10 @@ def _read_result(call: PythonCall, status: int, elapsed_ms: float) -> PythonResu
 
 
 async def watch(work: Coroutine[Any, Any, T], call: PythonCall, written: Callable[[], int] = lambda: 0) -> T:
-    """The result of `work`, which ends with the program. Until then, the scratch folder is checked repeatedly.
+    """The result of `work`, which ends when the program does. Until then, the scratch folder is checked repeatedly.
 
     The kernel limits the size of a file, but not that of a folder. `written` returns the total number of bytes that the
-    program wrote, where that is known. Raises `PythonFailed` when the program exceeds a limit.
+    program has written, if known. Raises `PythonFailed` when the program exceeds a limit.
     """
     task = asyncio.ensure_future(work)
     try:
@@ -106,7 +106,7 @@ def timeout_error(call: PythonCall) -> PythonTimeout:
 
 
 def limit_error(limit: str) -> PythonFailed:
-    """The error for a program that exceeded a limit of its scratch folder."""
+    """The error for a program that exceeded a limit on its scratch folder."""
     return _failure(f"The program was stopped: {limit}. Write smaller or fewer files.")
 
 
@@ -117,7 +117,7 @@ def _read_answer(call: PythonCall) -> _Answer:
         if len(body) > call.limits.answer_bytes:
             raise ValueError("too long")
         values = json.loads(body, parse_constant=_refuse_constant)
-        # JSON can contain half of a surrogate pair, which could not be stored or sent.
+        # JSON can contain unpaired surrogates, which could not be stored or sent.
         json.dumps(values, ensure_ascii=False).encode()
         answer = _Answer.model_validate(values)
     except (OSError, ValueError, RecursionError, ValidationError) as error:
@@ -161,8 +161,9 @@ def _raise_crash(status: int) -> NoReturn:
 
 
 def _signal_message(number: int) -> str:
-    """The message for a signal, by name if it has one. Real-time signals have none, and a container may return any
-    number.
+    """The message for a signal, with its name if it has one.
+
+    Real-time signals have no name, and a container may return any number.
     """
     try:
         return f"It crashed ({signal.Signals(number).name})."

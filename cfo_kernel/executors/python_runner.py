@@ -77,7 +77,7 @@ def _answer(request: dict[str, Any], file: Path) -> dict[str, Any]:
 
 
 def _execute(code: CodeType, program_globals: ProgramGlobals) -> None:
-    """Runs the program. `sys.exit()` without an error is a normal end."""
+    """Runs the program. `sys.exit()` without an error counts as success."""
     try:
         exec(code, program_globals)  # noqa: S102 - the purpose of this process
     except SystemExit as end:
@@ -112,7 +112,7 @@ def _error_message(error: BaseException) -> str:
 
 
 def _line(error: BaseException) -> int | None:
-    """The last line of the program on the path to the error."""
+    """The number of the last line of the program in the error's traceback."""
     if isinstance(error, SyntaxError):
         return error.lineno
     line, trace = None, error.__traceback__

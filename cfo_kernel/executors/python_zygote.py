@@ -1,13 +1,13 @@
 """The zygote: a process with pandas already imported that forks a confined process for each program.
 
 Run as `python -m cfo_kernel.executors.python_zygote`, with a socket to the engine as standard input. Importing pandas
-takes a second or two, but a fork only a few milliseconds. Because each program has a new process, nothing is left over
-for the next one.
+takes a second or two, but a fork takes only a few milliseconds. Because each program gets a new process, it leaves
+nothing behind for the next program.
 
 For each program, the engine sends one descriptor: the socket for that call. Over it, the zygote sends the process id
 with a pidfd, and at the end the exit status. The child itself reads the request and reports whether it is confined. The
 zygote never reads a request, because every later child would inherit it in memory. It has only one thread, because a
-fork copies only the calling thread, and a lock held by another would stay locked. It never runs anything that it was
+fork copies only the calling thread, and a lock held by another thread would stay locked. It never runs code that it was
 sent.
 """
 

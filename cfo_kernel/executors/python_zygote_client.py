@@ -35,7 +35,7 @@ _KILL_SECONDS = 5
 
 
 class SandboxProcess:
-    """A forked process, which is sent one program and then monitored until it ends."""
+    """A forked process that receives one program, and is then monitored until it ends."""
 
     def __init__(self, pid: int, pidfd: int, engine: socket.socket) -> None:
         self._pid = pid
@@ -53,7 +53,7 @@ class SandboxProcess:
         loop = asyncio.get_running_loop()
         while part := await loop.sock_recv(self._engine, 1024):
             self._received += part
-        # The child wrote first (`CONFINED` or the reason why not), the zygote last (the status).
+        # The child writes first (`CONFINED`, or the reason why it is not), and the zygote last (the status).
         report, status = self._received[: -STATUS_MESSAGE.size], self._received[-STATUS_MESSAGE.size :]
         if len(status) < STATUS_MESSAGE.size:
             raise WorkerLost("The Python process was lost. Try again: the next program gets a new process.")
@@ -66,7 +66,7 @@ class SandboxProcess:
         return STATUS_MESSAGE.unpack(status)[0]
 
     def bytes_written(self) -> int:
-        """The number of bytes that the process has written, to files or through mappings, even if deleted since."""
+        """The number of bytes that the process has written to files or mappings, including files deleted since."""
         with contextlib.suppress(OSError, ValueError):
             lines = Path(f"/proc/{self._pid}/io").read_text().splitlines()
             counts = {name: int(count) for name, count in (line.split(": ") for line in lines)}
@@ -100,7 +100,7 @@ class SandboxProcess:
 
 
 class ZygoteClient:
-    """Makes the zygote fork processes. After the zygote is lost, the next request restarts it."""
+    """Asks the zygote to fork processes. If the zygote is lost, the next request restarts it."""
 
     def __init__(self, command: tuple[str, ...] | None = None) -> None:
         self._command = command or import_paths.command(_MODULE, flags=("-X", "utf8", "-B"))
@@ -116,7 +116,7 @@ class ZygoteClient:
         Raises `PythonUnavailable` if processes cannot be confined, and `WorkbenchClosed` after `close`.
         """
         async with self._lock:
-            if self._is_closed:  # otherwise a program that waited in line would start a zygote that is never stopped
+            if self._is_closed:  # otherwise a program waiting in line would start a zygote that is never stopped
                 raise WorkbenchClosed("The workbench was closed. Call connect() again.")
             with contextlib.suppress(OSError):
                 return await self._try_fork()
@@ -133,7 +133,7 @@ class ZygoteClient:
                 raise WorkerLost(f"The Python process cannot be started{why}. Try again, or use SQL.") from error
 
     async def close(self) -> None:
-        """Ends the zygote for good, and its children with it."""
+        """Ends the zygote and its children permanently."""
         self._is_closed = True
         async with self._lock:
             await self._end()
@@ -159,7 +159,7 @@ class ZygoteClient:
         """Starts the process and reads its first line: empty if it can confine programs, otherwise the reason why
         not.
         """
-        await self._end()  # of a start that failed or was cancelled
+        await self._end()  # left over from a start that failed or was cancelled
         control, zygote = socket.socketpair()
         control.setblocking(False)
         try:

@@ -32,7 +32,7 @@ def new_scratch_folder(parent: Path) -> Generator[Path]:
 
 
 def remove_folder(folder: Path) -> None:
-    """Removes the folder, however deeply the program nested folders in it and whatever permissions it gave them.
+    """Removes the folder, regardless of how deeply the program nested folders in it, and of their permissions.
 
     Uses descriptors and no recursion, because such a path may be too long for the kernel, and too deep for Python.
     """
@@ -96,7 +96,7 @@ def list_files(scratch: Path, limits: PythonLimits) -> tuple[tuple[WrittenFile, 
 def exceeded_limit(scratch: Path, limits: PythonLimits, written: int = 0) -> str | None:
     """The limit that the program has exceeded, if any.
 
-    `written` is the total number of bytes written, as counted by the kernel. A file counts at its apparent size: a
+    `written` is the total number of bytes written, as counted by the kernel. A file is counted at its apparent size: a
     sparse file of 100 MB takes no space here, but its stored copy would take 100 MB.
     """
     size = count = 0

@@ -1,4 +1,4 @@
-"""The system calls that a confined process may make: only those on a list, some of them only with certain arguments.
+"""The system calls that a confined process may make: only those on a list, and some only with certain arguments.
 
 It is an allow-list, so that system calls added in later kernels are forbidden from the start. Other system calls fail
 with EPERM. libseccomp knows the numbers on each architecture. A call for another architecture (x32, i386) ends the
@@ -12,7 +12,8 @@ from typing import Any
 
 import pyseccomp  # pyright: ignore[reportMissingTypeStubs]
 
-# No link or symlink, chown, socket, fork, exec, mount or ptrace, and no io_uring, which could do all of these unseen.
+# No link or symlink, chown, socket, fork, exec, mount or ptrace, and no io_uring, which could do these without their
+# system calls.
 _FILES = """read write readv writev pread64 pwrite64 preadv pwritev preadv2 pwritev2 lseek open openat creat close
 close_range dup dup2 dup3 flock fsync fdatasync sync_file_range ftruncate getdents getdents64 stat fstat lstat
 newfstatat statx access faccessat faccessat2 readlink readlinkat rmdir unlink unlinkat rename renameat

@@ -31,9 +31,7 @@ _REPLACEMENTS = {name: instead for instead, names in _INSTEAD.items() for name i
 
 
 def advice(sql: str, message: str) -> str:
-    """The DuckDB syntax for what `sql` tries to do, or "" if DuckDB's error `message` does not show that this is the
-    fault.
-    """
+    """The DuckDB syntax for what `sql` tries to do, or "" if the dialect does not explain DuckDB's error `message`."""
     missing, unmatched = _NO_FUNCTION.search(message), _NO_MATCH.search(message)
     name = (missing or unmatched or {"name": ""})["name"].lower()
     if "syntax error" in message or name == "top":

@@ -2,7 +2,7 @@
 
 A column like `variance_percent` contains a fraction if the query divides one figure by another, and nothing in the
 query multiplies by 100 or by another number. A column that only passes on or averages fractions also contains
-fractions. In all other cases nothing is known: 64.48 and 0.6448 may both mean 64.48 percent.
+fractions. In all other cases it is unknown, because 64.48 and 0.6448 may both mean 64.48 percent.
 """
 
 import itertools
@@ -40,7 +40,7 @@ def fraction_columns(
 ) -> frozenset[str]:
     """The columns among `names` that certainly contain fractions. `sql` is one SELECT over `tables` (name to file).
 
-    With the role `points`, those that only pass on or average figures that are in percent already.
+    With the role `points`, the columns that only pass on or average figures that are already in percent.
     """
     [(answer,)] = connection.execute("SELECT json_serialize_sql(?)", [sql]).fetchall()
     tree = json.loads(answer)
@@ -52,7 +52,7 @@ def fraction_columns(
 
 
 def _hides_origins(node: Node) -> bool:
-    """Whether a column here may come from several queries, or from one with a different name."""
+    """Whether a column of this node may come from several queries, or have a different name in its query."""
     is_several = node.get("type") in ("SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "PIVOT")
     is_renamed = node.get("column_name_alias") or node.get("aliases")
     is_replaced = node.get("class") == "STAR" and (node.get("replace_list") or node.get("columns"))
@@ -60,7 +60,7 @@ def _hides_origins(node: Node) -> bool:
 
 
 def _stored(tree: Node, tables: Mapping[str, str], role: str) -> dict[str, bool]:
-    """The columns of the tables, in lower case, and whether they have this role in all tables that have them."""
+    """The tables' columns, in lower case, and whether each has this role in every table that contains it."""
     used = {fold_case(str(node["table_name"])) for node in _nodes(tree) if node.get("type") == "BASE_TABLE"}
     found: dict[str, bool] = {}
     for table in used & tables.keys():
@@ -70,10 +70,10 @@ def _stored(tree: Node, tables: Mapping[str, str], role: str) -> dict[str, bool]
 
 
 class _Query:
-    """The expressions in all parts of a query, by their aliases in lower case.
+    """The expressions in all parts of a query, by alias in lower case.
 
-    `known` has the columns of the tables, and whether they contain fractions. `may_divide` says whether a quotient is
-    one too.
+    `known` maps the tables' columns to whether they contain fractions. `may_divide` says whether a quotient also counts
+    as a fraction.
     """
 
     def __init__(self, tree: Node, known: Mapping[str, bool], *, may_divide: bool) -> None:
@@ -88,9 +88,9 @@ class _Query:
     def holds_fractions(self, name: str) -> bool:
         """Whether everything with this name in the query is a fraction.
 
-        Follows the name to the columns and quotients that the query passes on under it.
+        Follows the name to the columns and quotients that the query passes on under that name.
         """
-        seen: dict[str, bool] = {}  # whether a name, or one under which it is passed on, is read in percent
+        seen: dict[str, bool] = {}  # whether the name, or another name of the same values, suggests a percentage
         waiting = [(name, False)]
         while waiting:
             name, is_part = waiting.pop()
@@ -138,7 +138,7 @@ class _Query:
                     continue
                 seen.add(reference)
                 if column_names.says_percent(column_names.words(reference)) and reference not in names:
-                    return False  # a sum of percentages divided by a count, perhaps
+                    return False  # it may be a sum of percentages divided by a count
                 waiting += self._named.get(reference, [])
         return divides
 

@@ -31,9 +31,9 @@ _LOWER = str.maketrans({chr(code): chr(code + 32) for code in range(ord("A"), or
 
 
 def fold_case(name: str) -> str:
-    """The name in the form in which DuckDB compares it: only ASCII letters are lowercased.
+    """The name as DuckDB compares it: only ASCII letters are lowercased.
 
-    `str.lower` turns the Kelvin sign into a k. The policy could then take the name for a known table, while DuckDB
-    would not, and would look it up as a file.
+    `str.lower` turns the Kelvin sign into a k. The policy could then mistake the name for a known table, while DuckDB
+    would look it up as a file.
     """
     return name.translate(_LOWER)

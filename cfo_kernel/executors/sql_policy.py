@@ -1,7 +1,7 @@
-"""The SQL policy: a query must be a single SELECT over the workspace's tables, as DuckDB's own syntax tree shows.
+"""The SQL policy: a query must be a single SELECT over the workspace's tables, according to DuckDB's own syntax tree.
 
-A second parser could read a statement differently from DuckDB, and that difference would be a hole. The statement's
-type proves nothing either: DuckDB 2 allows COPY, INSERT and DELETE inside a CTE of a SELECT. The tree from
+Another parser could read a statement differently from DuckDB, and any difference would be a security hole. The
+statement's type proves nothing either: DuckDB 2 allows COPY, INSERT and DELETE inside a CTE of a SELECT. The tree from
 `json_serialize_sql` is therefore walked with allow-lists for nodes, expressions, tables and table functions, and a
 deny-list for other functions (`sql_policy_functions`).
 """
@@ -116,7 +116,7 @@ def _check_kind(statements: "list[duckdb.Statement]") -> None:
         kind = statements[0].type.name
     except ValueError:  # the Python package knows fewer kinds of statements than the parser (UPDATE EXTENSIONS)
         kind = "This statement"
-    if kind == "MULTI":  # a PIVOT without IN becomes several statements, one of which reads the data for the columns
+    if kind == "MULTI":  # a PIVOT without IN becomes several statements, one of which reads the columns' names
         message = "A PIVOT that takes its columns from the data is not allowed. List the columns with IN (...)."
         raise _violation(message, retryable=True)
     if kind == "EXPLAIN":
@@ -159,7 +159,7 @@ class _TreeWalk:
                 ctes |= {fold_case(entry["key"])}  # the next CTE can see this one
             node = {key: value for key, value in node.items() if key != "cte_map"}
         if name := node.get("cte_name"):
-            # The part that a CTE starts from does not see the CTE yet: there, its name would be a table or a file.
+            # The first part of a recursive CTE does not see the CTE yet: its name there would be a table or a file.
             start = "left" if kind == "RECURSIVE_CTE_NODE" else "query"
             self.visit(node.get(start), ctes)
             node = {key: value for key, value in node.items() if key != start}

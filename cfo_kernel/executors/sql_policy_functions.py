@@ -1,8 +1,8 @@
 """The DuckDB functions that SQL may call.
 
 Table functions are on an allow-list, since most of them read files, settings or the catalog. There are some eight
-hundred other functions, nearly all of them arithmetic, so for those a deny-list is used instead. A test has a list of
-all functions that were reviewed, and fails if a new DuckDB version adds one that is not on it.
+hundred other functions, nearly all of them arithmetic, so for those a deny-list is used instead. A test lists all
+functions that have been reviewed, and fails if a new DuckDB version adds a function that is not listed.
 """
 
 TABLE_FUNCTIONS = frozenset({"range", "generate_series", "unnest", "json_each", "json_tree", "repeat", "repeat_row"})

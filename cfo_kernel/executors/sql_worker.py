@@ -1,9 +1,9 @@
 """The SQL worker: a process with one locked-down DuckDB database over the Parquet files of a workspace.
 
-Run as `python -m cfo_kernel.executors.sql_worker CACHE FOLDER`. There are three barriers, one behind the other. The
-policy accepts only a single SELECT over known tables. DuckDB itself can open only these files, write none, and change
-no settings. The kernel lets the process read the workspace's Parquet `CACHE` and `FOLDER/in`, and write below
-`FOLDER/out`. If the kernel cannot do that, the first two barriers remain, with the limits on memory and time.
+Run as `python -m cfo_kernel.executors.sql_worker CACHE FOLDER`. There are three successive barriers. The policy accepts
+only a single SELECT over known tables. DuckDB itself can open only these files, write none, and change no settings. The
+kernel lets the process read the workspace's Parquet `CACHE` and `FOLDER/in`, and write below `FOLDER/out`. If the
+kernel does not support this, the first two barriers remain, along with the limits on memory and time.
 """
 
 import contextlib
@@ -39,7 +39,7 @@ from cfo_kernel.executors.worker_server import serve
 from cfo_kernel.number_formats import Known, NumberFormat, is_number, number_format
 from cfo_kernel.sql_text import text_literal
 
-MEMORY = 5 << 29  # 2.5 GiB of address space: DuckDB's own limit of 1.5 GB, and the memory that it does not count
+MEMORY = 5 << 29  # 2.5 GiB of address space: DuckDB's own limit of 1.5 GB, and the memory that DuckDB does not count
 _DUCKDB_MEMORY = "1500MB"
 _SETTINGS = (
     "SET temp_directory = ''",  # nothing is spilled to disk
@@ -86,7 +86,7 @@ class SqlWorker:
     def check(
         self, sql: str, thread_tables: dict[str, str] | None = None, known: list[str] | None = None
     ) -> dict[str, Any]:
-        """The columns that `query` would return. Raises the errors that `query` would raise before it reads a row."""
+        """The columns that `query` would return. Raises the errors that `query` would raise before reading a row."""
         with self._relation(sql, thread_tables or {}, known or []) as relation:
             pairs = zip(unique_names(relation.columns), relation.types, strict=True)
             return {"columns": [{"name": name, "type": stored_orders.as_text(str(kind))} for name, kind in pairs]}
@@ -173,7 +173,7 @@ class SqlWorker:
     def _known(
         self, sql: str, relation: duckdb.DuckDBPyRelation, names: list[str], thread_tables: dict[str, str]
     ) -> dict[str, Known]:
-        """The roles of the columns of numbers, derived from the query. `sql` has already passed the policy."""
+        """The roles of the numeric columns, derived from the query. `sql` has already passed the policy."""
         kinds = {n: str(t) for n, t in zip(names, relation.types, strict=True) if is_number(str(t))}
         decimals = [n for n, kind in kinds.items() if kind.startswith(_WITH_DECIMALS)]
         if not kinds:
@@ -286,7 +286,7 @@ def _columns_of_unknown(files: Callable[[], list[str]]) -> Generator[None]:
     except UnknownColumn as error:
         parquet = importlib.import_module("pyarrow.parquet")
         columns: list[str] = []
-        with contextlib.suppress(OSError, ValueError):  # the file is missing or damaged, which the next query reports
+        with contextlib.suppress(OSError, ValueError):  # the next query reports a missing or damaged file
             columns = [name for file in files() for name in parquet.read_schema(file).names]
         raise with_columns(error, dict.fromkeys(columns)) from error
 
@@ -321,15 +321,15 @@ def _abort(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def confine_worker(cache: str, folder: str) -> None:
-    """Confines this process if the kernel can. The process must have one thread."""
+    """Confines this process if the kernel supports it. The process must have only one thread."""
     worker_folder.confine_worker(MEMORY, Path(folder), [Path(cache)])
 
 
 def main(cache: str, folder: str) -> None:
     """Confines this process, then serves requests."""
     confine_worker(cache, folder)
-    # Not earlier, because pyarrow starts a thread, which would stay unconfined. Not later, because there may be no
-    # memory left for an import when a query first needs it.
+    # Imported only now, because pyarrow starts a thread, which would stay unconfined. Not imported later, because a
+    # query that first needs it may have no memory left for an import.
     for module in ("pyarrow.compute", "pyarrow.parquet", "pytz"):
         importlib.import_module(module)
     worker = SqlWorker()

@@ -1,4 +1,4 @@
-"""Turns DuckDB's errors into `QueryError`s, without internal tables and paths, and with suggestions for wrong names."""
+"""Converts DuckDB's errors to `QueryError`s without internal tables and paths, and with suggestions for wrong names."""
 
 import contextlib
 import re
@@ -21,7 +21,7 @@ _KIND = re.compile(r"\b([A-Z]\w*(?: \w+)*?) Error\b")
 
 @contextlib.contextmanager
 def translate_errors(tables: Iterable[str], sql: str = "") -> Generator[None]:
-    """Raises an error from DuckDB, or from Arrow in the middle of a stream, as a `QueryError` with advice on `sql`."""
+    """Converts errors from DuckDB, or from Arrow in the middle of a stream, to a `QueryError` with advice on `sql`."""
     try:
         yield
     except (duckdb.Error, OSError) as error:
@@ -51,9 +51,7 @@ def _advised(error: errors.QueryError, sql: str) -> errors.QueryError:
 
 
 def to_query_error(error: Exception, tables: Iterable[str] = ()) -> errors.QueryError:
-    """The matching `QueryError`, found by the error's text because in a stream, Arrow turns every error into an
-    `OSError`.
-    """
+    """The matching `QueryError`, chosen by the error's text, since Arrow raises every error as an `OSError`."""
     message = str(error).split("\n\nLINE")[0]
     found = _KIND.search(message)
     kind = found[1] if found else ""

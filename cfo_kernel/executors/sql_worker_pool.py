@@ -1,9 +1,9 @@
 """The SQL workers of a workspace: several processes, so that a stuck query does not block the others.
 
 Queries wait in line for a free process, first come, first served. The most recently used process is picked first, since
-it is the warmest. Each process has its own folder (`worker_folder`): `in/` has the results of the thread that its query
-may read, and the process leaves its result in `out/`. A process can therefore open neither the folders of threads nor
-the files of another process.
+it is the warmest. Each process has its own folder (`worker_folder`): `in/` contains the thread's results that its query
+may read, and the process leaves its own result in `out/`. A process can therefore open neither the folders of threads
+nor the files of another process.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ class SqlWorkerPool:
     def __init__(
         self, cache: Path, folder: Path, *, timeout: float, at_once: int = _AT_ONCE, idle: float = _IDLE_SECONDS
     ) -> None:
-        """Workers may read `cache`, and get their own folders below `folder`."""
+        """Creates a pool whose workers may read `cache`, and have their own folders below `folder`."""
         self._cache = cache
         self._folder = folder
         self._timeout = timeout
@@ -47,7 +47,7 @@ class SqlWorkerPool:
         self._is_closed = False
 
     def warm(self, tables: TableFiles) -> None:
-        """Starts the first process in the background, so that the first query has less to wait for.
+        """Starts the first process in the background, so that the first query does not have to wait as long.
 
         An error here is not reported, because the query tries again and reports it.
         """
@@ -111,7 +111,7 @@ class SqlWorkerPool:
         for worker in workers:
             await worker.process.close()
             await finish_in_thread(worker.folder.remove)
-        with contextlib.suppress(OSError):  # another engine may have its workers there
+        with contextlib.suppress(OSError):  # another engine may keep its workers there
             self._folder.rmdir()
 
     def _release(self, worker: "_PooledWorker") -> None:
@@ -144,7 +144,7 @@ class SqlWorkerPool:
                 await finish_in_thread(longest_idle.folder.remove)
 
     async def _added(self) -> "_PooledWorker":
-        """Another worker. The first one removes what crashed processes have left."""
+        """Adds a worker. Adding the first one also removes what crashed processes have left behind."""
         if not self._workers:
             await finish_in_thread(locked_temp_folders.remove_abandoned, self._folder)
             if self._is_closed:
@@ -165,14 +165,14 @@ class _PooledWorker:
     """A worker process with its folder."""
 
     def __init__(self, cache: Path, parent: Path) -> None:
-        cache.mkdir(parents=True, exist_ok=True)  # before the process starts, as the folders of the worker
+        cache.mkdir(parents=True, exist_ok=True)  # before the process starts, like the worker's folders
         self.folder = WorkerFolder(parent)
         self.process = WorkerProcess(_MODULE, str(cache), str(self.folder.path), can_stop=True)
         self._tables: dict[str, Path] | None = None
         self.idle_since = time.monotonic()
 
     async def open(self, tables: TableFiles, seconds: float) -> None:
-        """Makes the process open these tables, unless it already has them open.
+        """Opens these tables in the process, unless it already has them open.
 
         The engine stops a query after `seconds`. DuckDB does so a second later, in case the engine is stuck.
         """

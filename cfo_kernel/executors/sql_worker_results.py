@@ -154,7 +154,7 @@ def _floats(array: Any) -> Iterator[Any]:
 
 
 def to_json_rows(rows: list[Row]) -> tuple[list[list[Any]], list[str]]:
-    """The rows as JSON, small enough to show, store and send to a model, with a note if something was cut."""
+    """The rows as JSON, small enough to show, store and send to a model, with a note if anything was shortened."""
     shown: list[list[Any]] = []
     size = cut = 0
     for row in rows:

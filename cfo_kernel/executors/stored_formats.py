@@ -9,7 +9,7 @@ from typing import Any
 from cfo_kernel.number_formats import NumberFormat
 
 KEY = "cfo_kernel.number_formats"
-_MAX_SIZE = 1_000_000  # of the JSON; a table has at most a few thousand columns
+_MAX_SIZE = 1_000_000  # the limit for the JSON; a table has at most a few thousand columns
 
 
 def to_text(formats: Mapping[str, NumberFormat | None]) -> str:
@@ -27,6 +27,6 @@ def read(file: Path) -> dict[str, NumberFormat]:
         text = metadata.get(KEY.encode(), b"{}")
         found: dict[str, Any] = json.loads(text) if len(text) <= _MAX_SIZE else {}
         return {name: NumberFormat(**format) for name, format in found.items()}
-    # A form of Parquet that only DuckDB reads, or text from another program.
+    # A variant of Parquet that only DuckDB reads, or text from another program.
     except (ValueError, OSError, TypeError, AttributeError, RecursionError):
         return {}

@@ -1,6 +1,6 @@
-"""The orders of the texts in columns of periods, stored in the footer of a Parquet file.
+"""The order of the labels in each column of periods, stored in the footer of a Parquet file.
 
-A table with such a column is opened with an ENUM, so that `ORDER BY`, `min` and `max` follow time: P3 comes before P10.
+Such a column is opened as an ENUM, so that `ORDER BY`, `min` and `max` are chronological: P3 comes before P10.
 """
 
 import contextlib
@@ -49,7 +49,7 @@ def create_view(connection: duckdb.DuckDBPyConnection, name: str, file: str) -> 
         for name, labels in read(Path(file)).items()
     )
     if columns:
-        # The file of a program may name columns or labels that do not exist.
+        # A file written by a program may name columns or labels that do not exist.
         with contextlib.suppress(duckdb.Error):
             connection.execute(f"{view} SELECT * REPLACE ({columns}) {rows}")
             return
@@ -57,10 +57,10 @@ def create_view(connection: duckdb.DuckDBPyConnection, name: str, file: str) -> 
 
 
 def as_text(kind: str) -> str:
-    """The type of a column as callers see it: an ENUM is text."""
+    """The type of a column as callers see it, with text instead of an ENUM."""
     return _ENUM.sub("VARCHAR", kind)
 
 
 def labels(kind: str) -> list[str]:
-    """The texts of an ENUM in their order; none for another type."""
+    """The labels of an ENUM in order. Empty for any other type."""
     return [label.replace("''", "'") for label in _LABEL.findall(kind)] if _ENUM.fullmatch(kind) else []

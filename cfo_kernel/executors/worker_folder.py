@@ -1,4 +1,4 @@
-"""The folder of one worker process, which may read only `in/` and write only below `out/`.
+"""The folder of a worker process, which may read only `in/` and write only below `out/`.
 
 A malicious file could take over the worker that reads it, so the worker can open nothing else: it gets its files as
 hard links (or as copies, where links are not possible), and the engine inspects its output before moving it out of
@@ -72,7 +72,7 @@ class WorkerFolder:
             shutil.copyfile(made, target, follow_symlinks=False)
 
     def clear(self) -> None:
-        """Removes the links of a request, and the files that it left in `out/`. May take a while (see `remove`)."""
+        """Removes a request's links, and the files that it left in `out/`. May take a while (see `remove`)."""
         for folder in (self.inputs, self.outputs):
             for entry in os.scandir(folder) if folder.is_dir() else ():
                 remove(Path(entry.path))
@@ -97,10 +97,10 @@ def remove(*paths: Path) -> None:
 
 
 def confine_worker(memory_bytes: int, folder: Path, read: Iterable[Path] = ()) -> None:
-    """Confines this process to its folder and `read`, if the kernel can. The process must have one thread.
+    """Confines this process to its folder and `read`, if the kernel supports it. The process must have only one thread.
 
-    If the kernel cannot, the limits on memory and time remain, as do the worker's own checks. Raises `OSError` if the
-    kernel supports confinement but it fails.
+    If not, the limits on memory and time remain, as do the worker's own checks. Raises `OSError` if the kernel supports
+    confinement but it fails.
     """
     if confine.unsupported_reason() is not None:
         return

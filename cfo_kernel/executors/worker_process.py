@@ -83,7 +83,7 @@ class WorkerProcess:
     with the files that it may open. A request that is late or cancelled is asked to stop, and if it does, the process
     stays warm. The process is killed if the request cannot be stopped (`can_stop`) or does not stop in time. It is also
     killed if it sends an answer of more than `max_answer` bytes, or if it keeps more than `max_kept` bytes of address
-    space after a request, which the next request would lack.
+    space after a request, because the next request would lack that space.
     """
 
     def __init__(
@@ -146,7 +146,7 @@ class WorkerProcess:
         self._is_closed = True
         await self._kill()
         await self._errors.close()
-        async with self._lock:  # a process that is just being started is not in `_process` yet: `_ready` kills it
+        async with self._lock:  # a process that is still starting is not in `_process` yet; `_ready` kills it
             pass
 
     async def _with_timeout(self, exchange: Coroutine[Any, Any, T], seconds: float) -> T:
@@ -178,7 +178,7 @@ class WorkerProcess:
             raise errors.WorkerLost(message, retryable=True) from error
 
     async def _stop(self, task: "asyncio.Future[Any]") -> None:
-        """Stops the work, and is not interrupted by a second cancellation.
+        """Stops the work without being interrupted by a second cancellation.
 
         If the next request were sent before this one has ended, it would read this one's answer from the pipe.
         """
@@ -220,7 +220,7 @@ class WorkerProcess:
                 start_new_session=True,  # Ctrl+C in the terminal must reach only the engine
             )
             self._errors, self._has_answered = ErrorOutput(process.stderr), False
-            if self._is_closed:  # while it was being started
+            if self._is_closed:  # closed while the process was being started
                 await self._kill()
                 raise workbench_closed()
         if self._setup and not self._is_set_up:
