@@ -1,7 +1,7 @@
 """The data of a workspace: its tables, and the only way to query them."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,9 @@ from cfo_kernel.data.prepared_plan import prepare
 from cfo_kernel.data.python_programs import ProgramResult, PythonPrograms
 from cfo_kernel.data.reading_notes import notes_on_code
 from cfo_kernel.data.result_pages import ALL_ROWS, DownloadFormat, PageRequest, ResultPage, RowSelection
-from cfo_kernel.data.semantics.meaning import JoinMeaning, MeasureMeaning
+from cfo_kernel.data.semantics.meaning import JoinMeaning, Meaning, MeasureMeaning
+from cfo_kernel.data.semantics.meaning_cache import MeaningCache
+from cfo_kernel.data.semantics.overruled import overruled
 from cfo_kernel.data.stated_joins import join_counts
 from cfo_kernel.data.tables import Column, Table, Tables, why_no_tables
 from cfo_kernel.errors import (
@@ -73,6 +75,7 @@ class SchemaContext:
 
 _NONE: Mapping[str, Path] = {}
 _NO_ROLES: Mapping[str, Known] = {}
+_MOST_FACTS = 10_000
 _MAX_EXPORTS = 2
 """How many downloads are written at the same time. Others wait."""
 _TOO_MANY_DIGITS = (
@@ -113,6 +116,8 @@ class WorkspaceData:
         self._ingest = FileWorkers(self._files)
         self._sql = SqlWorkerPool(workspace_dir / ".cache", workspace_dir / ".sql", timeout=query_timeout)
         self._cache = IngestCache(workspace_dir, self._ingest, ingest_timeout)
+        self._meanings = MeaningCache()
+        self._meaning: tuple[SchemaContext, Meaning, Meaning] | None = None
         self._schema: SchemaContext | None = None
         self._written: Written | None = None
         self._stamp: glossary_reader.Stamp | None = None
@@ -149,6 +154,22 @@ class WorkspaceData:
             if self._schema is None or self._schema.index is not index:
                 self._schema = await self._read_schema(index, self._written)
             return self._schema
+
+    async def meaning(self) -> Meaning:
+        """What the tables mean: inferred from their rows, and overruled by the glossary column by column.
+
+        Raises `StorageFailed` if the folder cannot be read.
+        """
+        schema = await self.schema()
+        inferred = self._meanings.of(schema.index) or await self._meanings.read(schema.index, self._rows)
+        if self._meaning is None or self._meaning[0] is not schema or self._meaning[1] is not inferred:
+            stated = overruled(inferred, schema.glossary, schema.joins, schema.measures)
+            self._meaning = schema, inferred, stated
+        return self._meaning[2]
+
+    async def _rows(self, sql: str) -> Sequence[Sequence[Any]]:
+        """The rows of a query that counts facts."""
+        return (await self._run(Query(mode="sql", sql=sql), _MOST_FACTS, None, _NONE, None)).rows
 
     async def _read_schema(self, index: DatasetIndex, written: Written) -> SchemaContext:
         found = await asyncio.to_thread(checked_glossary.checked, written, index.tables)

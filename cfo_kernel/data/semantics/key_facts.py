@@ -1,0 +1,74 @@
+"""Finds the smallest sets of columns that identify the rows of a table."""
+
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from itertools import combinations
+from typing import Any
+
+from cfo_kernel.data.semantics.words import Sense, says
+from cfo_kernel.data.tables import Column, Kind, Table
+from cfo_kernel.sql_text import quoted
+
+Ask = Callable[[str], Awaitable[Sequence[Sequence[Any]]]]
+"""Runs a SELECT and returns its rows."""
+
+_MOST_PARTS = 4
+_MOST_COLUMNS = 10
+_MOST_SETS = 60
+_SAMPLE = 20_000
+_MOST_KEYS = 3
+
+
+async def keys(table: Table, ask: Ask) -> tuple[tuple[str, ...], ...]:
+    """The keys of the fewest columns, best first: first those without figures, then those further to the left.
+
+    A set of columns is tried on the first rows before it is tried on all, because most sets fail there.
+    """
+    single = [c for c in table.columns if may_be_key(c) and table.is_unique(c)]
+    if single:
+        return tuple((c.name,) for c in sorted(single, key=_is_figure)[:_MOST_KEYS])
+    parts = [c for c in table.columns if may_be_key(c) and not c.nulls and c.distinct > 1]
+    parts = sorted(parts, key=_is_figure)[:_MOST_COLUMNS]
+    for count in range(2, _MOST_PARTS + 1):
+        sets = list(_sets(table, parts, count))[:_MOST_SETS]
+        rows = f"(SELECT * FROM {quoted(table.name)} LIMIT {_SAMPLE})"  # noqa: S608 - quoted
+        found = await _unique(sets, rows, ask)
+        if found and table.row_count > _SAMPLE:
+            found = await _unique(found[:_MOST_KEYS], quoted(table.name), ask)
+        if found:
+            return tuple(tuple(c.name for c in columns) for columns in found[:_MOST_KEYS])
+    return ()
+
+
+def may_be_key(column: Column) -> bool:
+    """Whether a column can be part of a key: texts, dates, and whole numbers that are not named as amounts."""
+    if column.kind in (Kind.TEXT, Kind.TIME):
+        return True
+    if column.kind is not Kind.NUMBER or column.scale or column.type.startswith(("DOUBLE", "FLOAT")):
+        return False
+    if says(column.name, Sense.CODE) or says(column.name, Sense.LINE) or says(column.name, Sense.PERIOD):
+        return True
+    return not (says(column.name, Sense.FLOW) or says(column.name, Sense.STOCK) or says(column.name, Sense.COUNT))
+
+
+def _is_figure(column: Column) -> bool:
+    is_named = says(column.name, Sense.CODE) or says(column.name, Sense.LINE) or says(column.name, Sense.PERIOD)
+    return column.kind is Kind.NUMBER and not is_named
+
+
+def _sets(table: Table, parts: Sequence[Column], count: int) -> Iterator[tuple[Column, ...]]:
+    """Sets of columns with enough combinations of values for all rows."""
+    for columns in combinations(parts, count):
+        product = 1
+        for column in columns:
+            product *= max(column.distinct, 1)
+        if product >= table.row_count:
+            yield columns
+
+
+async def _unique(sets: Sequence[tuple[Column, ...]], rows: str, ask: Ask) -> list[tuple[Column, ...]]:
+    """Those sets of columns that have no combination of values twice."""
+    if not sets:
+        return []
+    counts = ", ".join(f"count(DISTINCT ({', '.join(quoted(c.name) for c in columns)}))" for columns in sets)
+    [[total, *found]] = await ask(f"SELECT count(*), {counts} FROM {rows} AS rows_of_table")  # noqa: S608 - quoted
+    return [columns for columns, distinct in zip(sets, found, strict=True) if distinct == total]

@@ -1,0 +1,110 @@
+"""Keeps the facts and the meaning of a workspace's tables, and counts what is missing.
+
+The facts of a table are stored beside its Parquet file. Those of all tables together are stored beside the first of
+them, under a hash of all, so that they are removed with it.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from cfo_kernel.data import file_records
+from cfo_kernel.data.ingest_cache import DatasetIndex
+from cfo_kernel.data.semantics.facts import FORMAT, RelationFacts, TableFacts
+from cfo_kernel.data.semantics.infer import infer
+from cfo_kernel.data.semantics.key_facts import Ask
+from cfo_kernel.data.semantics.meaning import Meaning
+from cfo_kernel.data.semantics.relation_facts import relation_facts
+from cfo_kernel.data.semantics.table_facts import table_facts
+from cfo_kernel.errors import QueryError
+from cfo_kernel.values import Value
+
+_Facts = TypeVar("_Facts", TableFacts, RelationFacts)
+_AT_ONCE = 2
+
+
+@dataclass
+class MeaningCache:
+    """The meaning of the tables of one index at a time.
+
+    Facts that cannot be counted, such as those of a table that takes too long, are left out and counted again by the
+    next process.
+    """
+
+    _index: DatasetIndex | None = None
+    _meaning: Meaning = field(default_factory=Meaning)
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def of(self, index: DatasetIndex) -> Meaning | None:
+        """The meaning of these tables, if it is known already."""
+        return self._meaning if self._index is index else None
+
+    async def read(self, index: DatasetIndex, ask: Ask) -> Meaning:
+        """The meaning of these tables. Raises no `QueryError`: what cannot be counted is not known."""
+        async with self._lock:
+            if self._index is not index and not index.files:
+                self._index, self._meaning = index, Meaning()
+            if self._index is not index:
+                facts, relations = await asyncio.to_thread(self._stored, index)
+                missing = [name for name in index.tables if index.tables[name].name not in facts]
+                limit = asyncio.Semaphore(_AT_ONCE)
+
+                async def count(name: str) -> None:
+                    table = index.tables[name]
+                    async with limit:
+                        try:
+                            facts[table.name] = await table_facts(table, ask)
+                        except QueryError:
+                            return
+                    await asyncio.to_thread(_store, _beside(index.files[table.name]), facts[table.name])
+
+                await asyncio.gather(*map(count, missing))
+                if relations is None:
+                    relations = await self._relations(index, facts, ask)
+                self._meaning = await asyncio.to_thread(infer, index.tables, facts, relations)
+                self._index = index
+            return self._meaning
+
+    async def _relations(self, index: DatasetIndex, facts: Mapping[str, TableFacts], ask: Ask) -> RelationFacts:
+        known = {t.name: facts.get(t.name, TableFacts()) for t in index.tables.values()}
+        try:
+            relations = await relation_facts(index.tables, known, ask)
+        except QueryError:
+            return RelationFacts()
+        await asyncio.to_thread(_store, self._place(index), relations)
+        return relations
+
+    def _stored(self, index: DatasetIndex) -> tuple[dict[str, TableFacts], RelationFacts | None]:
+        """The facts of earlier processes."""
+        found = {t.name: _read(_beside(index.files[t.name]), TableFacts) for t in index.tables.values()}
+        return {name: facts for name, facts in found.items() if facts}, _read(self._place(index), RelationFacts)
+
+    def _place(self, index: DatasetIndex) -> Path:
+        versions = sorted(f"{name} {path.parent.name}/{path.name}" for name, path in index.files.items())
+        digest = hashlib.sha256("\n".join(versions).encode()).hexdigest()[:32]
+        return min(index.files.values()).with_name(f"{digest}.relations.json")
+
+
+def _beside(file: Path) -> Path:
+    return file.with_suffix(".facts.json")
+
+
+def _read(path: Path, kind: type[_Facts]) -> _Facts | None:
+    try:
+        found = kind.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        return None
+    return found if found.format == FORMAT else None
+
+
+def _store(path: Path, facts: Value) -> None:
+    """Stores facts. A full disk loses nothing: they are counted again."""
+    try:
+        file_records.write_atomically(path, facts.model_dump_json())
+    except OSError:
+        return

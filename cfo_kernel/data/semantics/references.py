@@ -1,0 +1,138 @@
+"""Decides which columns refer to rows of another table, or to the parent in their own."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from cfo_kernel.data.semantics.facts import Inclusion, RelationFacts, TableFacts
+from cfo_kernel.data.semantics.periods_across import across
+from cfo_kernel.data.semantics.relation_facts import shape
+from cfo_kernel.data.semantics.words import Sense, about_same, says, subject
+from cfo_kernel.data.tables import Column, Kind, Table, Tables
+
+_ALL = 0.98
+_MOST_OF = 0.9
+_MANY = 20
+_SOME = 5
+
+
+@dataclass(frozen=True)
+class References:
+    """The best inclusion of each column, by table and column; the parents; and joins that are not references.
+
+    A join without a reference finds the row of a table that only has figures for a thing, such as targets for a grade.
+    """
+
+    of: Mapping[tuple[str, str], Inclusion]
+    parents: Mapping[str, Inclusion]
+    joins: tuple[Inclusion, ...]
+
+    def targets(self) -> frozenset[str]:
+        """The tables to which others refer."""
+        return frozenset(i.to_table for i in self.of.values() if i.to_table != i.table)
+
+
+def references(tables: Tables, facts: Mapping[str, TableFacts], relations: RelationFacts) -> References:
+    """The references among columns of which (almost) all values occur in the key of a table."""
+    by_column: dict[tuple[str, str], list[Inclusion]] = {}
+    for inclusion in relations.inclusions:
+        by_column.setdefault((inclusion.table, inclusion.columns[0]), []).append(inclusion)
+    found: dict[tuple[str, str], Inclusion] = {}
+    parents: dict[str, Inclusion] = {}
+    joins: list[Inclusion] = []
+    for place, inclusions in by_column.items():
+        holding = [i for i in inclusions if _holds(i, tables)]
+        own = [i for i in holding if i.to_table == i.table and _is_parent(i, tables, facts)]
+        if own:
+            parents[place[0]] = found[place] = own[0]
+            continue
+        others = [i for i in holding if i.to_table != i.table]
+        things = sorted(_things(others, tables, facts), key=lambda i: _rank(i, tables, facts))
+        if things:
+            found[place] = things[0]
+        taken = {i.to_table for i in things[:1]}
+        joins += [i for i in others if i.to_table not in taken and _is_join(i, tables, facts)]
+    return References(found, parents, tuple(joins))
+
+
+def _column(tables: Tables, table: str, name: str) -> Column:
+    column = tables[table].column(name)
+    if column is None:
+        raise KeyError(name)
+    return column
+
+
+def _holds(inclusion: Inclusion, tables: Tables) -> bool:
+    column = _column(tables, inclusion.table, inclusion.columns[0])
+    target = inclusion.to_columns[0]
+    is_named = about_same(column.name, target) or about_same(column.name, inclusion.to_table)
+    if column.kind is Kind.TIME:
+        return inclusion.share >= _ALL and column.distinct > 1
+    if is_named:
+        return inclusion.share >= _MOST_OF
+    other = _column(tables, inclusion.to_table, target)
+    is_coded = shape(column.minimum or "") == shape(other.minimum or "") and _has_code(column) and _has_code(other)
+    return inclusion.share >= _ALL and inclusion.distinct >= (_SOME if is_coded else _MANY)
+
+
+def _has_code(column: Column) -> bool:
+    """Whether the first value is a code with digits and other characters, such as LS-009 or 00417."""
+    text = column.minimum or ""
+    return column.kind is Kind.TEXT and len(text) >= 3 and any(c.isdigit() for c in text) and " " not in text
+
+
+def _is_parent(inclusion: Inclusion, tables: Tables, facts: Mapping[str, TableFacts]) -> bool:
+    """Whether the column names the parent of a row: a key of its own table, empty at the top of the tree."""
+    column = _column(tables, inclusion.table, inclusion.columns[0])
+    is_key = (inclusion.to_columns[0],) in facts[inclusion.table].keys
+    has_top = column.nulls > 0 or says(column.name, Sense.PARENT)
+    is_few = column.distinct < tables[inclusion.table].row_count
+    return is_key and has_top and is_few and inclusion.share == 1
+
+
+def _things(inclusions: Sequence[Inclusion], tables: Tables, facts: Mapping[str, TableFacts]) -> Iterator[Inclusion]:
+    """The inclusions whose target is the key of a thing with attributes of its own, or the number of a document."""
+    for inclusion in inclusions:
+        table, target = tables[inclusion.table], tables[inclusion.to_table]
+        source, key = inclusion.columns[0], inclusion.to_columns[0]
+        is_key = (key,) in facts[target.name].keys
+        is_document = any(g.by == key and (g.once or len(g.constant) > 1) for g in facts[target.name].groups)
+        if across(target.columns).periods or not (is_key or is_document) or not has_attributes(target, key):
+            continue
+        column, other = _column(tables, table.name, source), _column(tables, target.name, key)
+        if column.kind is Kind.TIME:
+            continue
+        is_own_key = (source,) in facts[table.name].keys
+        is_smaller = column.distinct < other.distinct or _attributes(table, source) < _attributes(target, key)
+        if is_own_key and not is_smaller:
+            continue
+        if not is_key and ((is_own_key and not is_smaller) or table.row_count > 20 * target.row_count):
+            continue
+        yield inclusion
+
+
+def has_attributes(table: Table, key: str) -> bool:
+    """Whether a table says something about the things that it lists besides figures."""
+    return _attributes(table, key) > 0
+
+
+def _attributes(table: Table, key: str) -> int:
+    return sum(c.kind in (Kind.TEXT, Kind.TIME) and c.name != key for c in table.columns)
+
+
+def _rank(inclusion: Inclusion, tables: Tables, facts: Mapping[str, TableFacts]) -> tuple[bool, bool, bool, int]:
+    """The best reference first: a real key, with the same name, in a small table."""
+    source, key = inclusion.columns[0], inclusion.to_columns[0]
+    is_key = (key,) in facts[inclusion.to_table].keys
+    same = subject(source) == subject(key) or about_same(source, inclusion.to_table)
+    return (not is_key, source != key, not same, tables[inclusion.to_table].row_count)
+
+
+def _is_join(inclusion: Inclusion, tables: Tables, facts: Mapping[str, TableFacts]) -> bool:
+    """Whether the column finds its row in a table of figures for the same thing, by a key with the same name."""
+    source, key = inclusion.columns[0], inclusion.to_columns[0]
+    column = _column(tables, inclusion.table, source)
+    is_key = (key,) in facts[inclusion.to_table].keys
+    if column.kind is Kind.TIME:
+        return is_key and inclusion.share == 1 and subject(source) == subject(key)
+    is_own_key = (source,) in facts[inclusion.table].keys
+    return is_key and not is_own_key and column.distinct > 1 and about_same(source, key)

@@ -1,0 +1,152 @@
+"""Counts what the values of several tables have in common: columns that refer to others, and ranges of codes."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+
+from cfo_kernel.data.semantics.facts import Between, Inclusion, RelationFacts, TableFacts
+from cfo_kernel.data.semantics.key_facts import Ask, may_be_key
+from cfo_kernel.data.semantics.words import Sense, about_same, says
+from cfo_kernel.data.tables import Column, Kind, Table, Tables
+from cfo_kernel.sql_text import quoted
+
+_MOST_PAIRS = 400
+_BATCH = 8
+_FEW = 20
+_SMALL_NUMBERS = 100
+Place = tuple[Table, Column]
+
+
+async def relation_facts(tables: Tables, facts: Mapping[str, TableFacts], ask: Ask) -> RelationFacts:
+    """The facts about all tables together. Raises a `QueryError` if their rows cannot be read."""
+    everything = list(tables.values())
+    pairs = list(islice(_pairs(everything, facts), _MOST_PAIRS))
+    inclusions = [counted for source, target in pairs if (counted := _from_profiles(source, target))]
+    known = {(i.table, i.columns, i.to_table, i.to_columns) for i in inclusions}
+    left = [
+        (source, target)
+        for source, target in pairs
+        if (source[0].name, (source[1].name,), target[0].name, (target[1].name,)) not in known
+    ]
+    for start in range(0, len(left), _BATCH):
+        inclusions += await _counted(left[start : start + _BATCH], ask)
+    between = await _between(everything, facts, ask)
+    return RelationFacts(inclusions=tuple(i for i in inclusions if i.matched), between=tuple(between))
+
+
+def identities(table: Table, facts: TableFacts) -> Iterator[Column]:
+    """The columns of a table whose values identify something: keys, parts of dated keys, and numbers of documents."""
+    names = [key[0] for key in facts.keys if len(key) == 1]
+    if facts.panel:
+        names += facts.panel.entity
+    names += [group.by for group in facts.groups if group.once or len(group.constant) > 1]
+    yield from (c for name in dict.fromkeys(names) if (c := table.column(name)))
+
+
+def _pairs(tables: Sequence[Table], facts: Mapping[str, TableFacts]) -> Iterator[tuple[Place, Place]]:
+    """Pairs of a column and an identity that its values may be, the likeliest first."""
+    found: list[tuple[int, Place, Place]] = []
+    for target in tables:
+        for key in identities(target, facts[target.name]):
+            for table in tables:
+                for column in table.columns:
+                    if (table is target and column is key) or not _may_refer(column, key, target):
+                        continue
+                    is_named = about_same(column.name, key.name) or about_same(column.name, target.name)
+                    found.append((0 if is_named else 1, (table, column), (target, key)))
+    for _, source, target in sorted(found, key=lambda one: one[0]):
+        yield source, target
+
+
+def _may_refer(column: Column, key: Column, target: Table) -> bool:
+    if not may_be_key(column) or not column.distinct or not column.is_comparable(key):
+        return False
+    if column.kind is Kind.TIME:
+        return column.type == key.type and key.distinct == target.row_count
+    is_named = about_same(column.name, key.name) or about_same(column.name, target.name)
+    if column.kind is Kind.NUMBER:
+        low, high = _ends(column), _ends(key)
+        is_inside = low[0] >= high[0] and low[1] <= high[1]
+        return is_named or (is_inside and high[1] >= _SMALL_NUMBERS and says(column.name, Sense.CODE))
+    if column.values is not None and key.values is not None:
+        return True
+    return is_named or (key.distinct >= _FEW and _shape(column) == _shape(key))
+
+
+def _ends(column: Column) -> tuple[float, float]:
+    try:
+        return float(column.minimum or 0), float(column.maximum or 0)
+    except ValueError:
+        return 0, 0
+
+
+def shape(text: str) -> str:
+    """The form of a code: letters and digits in a row count once (`LS-009` is `A-0`)."""
+    return re.sub(r"[^\W\d_]+", "A", re.sub(r"\d+", "0", text))
+
+
+def _shape(column: Column) -> str:
+    return shape(column.minimum or "")
+
+
+def _from_profiles(source: Place, target: Place) -> Inclusion | None:
+    """The inclusion of a text column, if the profiles of both columns list all values."""
+    column, key = source[1].values, target[1].values
+    if column is None or key is None:
+        return None
+    return _inclusion(source, target, sum(value in key for value in column), len(column))
+
+
+def _inclusion(source: Place, target: Place, matched: int, distinct: int) -> Inclusion:
+    (table, column), (other, key) = source, target
+    return Inclusion(
+        table=table.name, columns=(column.name,), to_table=other.name, to_columns=(key.name,),
+        matched=matched, distinct=distinct,
+    )  # fmt: skip
+
+
+async def _counted(pairs: Sequence[tuple[Place, Place]], ask: Ask) -> list[Inclusion]:
+    queries = [
+        f"SELECT {i} AS i, count(*), count(*) FILTER (v IN (SELECT {quoted(key.name)} FROM {quoted(other.name)}))"  # noqa: S608
+        f" FROM ({_distinct(table, column)}) AS s{i}"
+        for i, ((table, column), (other, key)) in enumerate(pairs)
+    ]
+    rows: list[tuple[int, int, int]] = [(i, distinct, matched) for i, distinct, matched in await ask(_united(queries))]
+    return [_inclusion(*pairs[i], matched, distinct) for i, distinct, matched in rows]
+
+
+def _united(queries: Sequence[str]) -> str:
+    return " UNION ALL ".join(queries)
+
+
+def _distinct(table: Table, column: Column) -> str:
+    name = quoted(column.name)
+    return f"SELECT DISTINCT {name} AS v FROM {quoted(table.name)} WHERE {name} IS NOT NULL"  # noqa: S608 - quoted
+
+
+async def _between(tables: Sequence[Table], facts: Mapping[str, TableFacts], ask: Ask) -> list[Between]:
+    """Columns whose values lie in the ranges of another table."""
+    found: list[Between] = []
+    for target in tables:
+        for first, second in facts[target.name].ordered:
+            low, high = target.column(first), target.column(second)
+            if low is None or high is None or low.kind is Kind.TIME:
+                continue
+            for table in tables:
+                for column in table.columns if table is not target else ():
+                    if may_be_key(column) and column.is_comparable(low) and about_same(column.name, first):
+                        found.append(await _lies(table, column, target, low, high, ask))
+    return found
+
+
+async def _lies(table: Table, column: Column, target: Table, low: Column, high: Column, ask: Ask) -> Between:
+    """How many values of the column lie in a range."""
+    ends = f"t.{quoted(low.name)} AND t.{quoted(high.name)}"
+    inside = f"EXISTS (SELECT 1 FROM {quoted(target.name)} AS t WHERE v BETWEEN {ends})"  # noqa: S608 - quoted
+    [[distinct, matched]] = await ask(
+        f"SELECT count(*), count(*) FILTER ({inside}) FROM ({_distinct(table, column)}) AS s"  # noqa: S608 - quoted
+    )
+    return Between(
+        table=table.name, column=column.name, to_table=target.name, low=low.name, high=high.name,
+        matched=matched, distinct=distinct,
+    )  # fmt: skip

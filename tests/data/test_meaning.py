@@ -1,0 +1,47 @@
+"""Tests of what is inferred of files without any glossary."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from cfo_kernel.data.semantics.meaning import Role, TableKind
+from cfo_kernel.data.workspace_data import WorkspaceData
+
+
+@pytest_asyncio.fixture
+async def data(tmp_path: Path) -> AsyncIterator[WorkspaceData]:
+    (tmp_path / "data").mkdir()
+    data = WorkspaceData(tmp_path, query_timeout=60, ingest_timeout=60)
+    yield data
+    await data.close()
+
+
+def write(data: WorkspaceData, name: str, lines: list[str]) -> None:
+    (data.scratch.parent / "data" / name).write_text("\n".join(lines) + "\n")
+
+
+@pytest.mark.asyncio
+async def test_balances_flows_and_references_are_told_from_each_other(data: WorkspaceData) -> None:
+    ends = ["2024-01-31", "2024-02-29", "2024-03-31", "2024-04-30"]
+    write(data, "sites.csv", ["Site No,Site,Region", *(f"S{i:03},Site {i % 3},R{i % 2}" for i in range(1, 7))])
+    write(
+        data,
+        "staffing.csv",
+        ["Month End,Site No,Headcount,Hires", *(f"{d},S{i:03},{20 + i},{i % 2}" for d in ends for i in range(1, 7))],
+    )
+    meaning = await data.meaning()
+    staffing = meaning.table("staffing")
+    assert staffing is not None
+    assert staffing.kind is TableKind.SNAPSHOT
+    assert (staffing.grain, staffing.time_axis) == (("Month End", "Site No"), "Month End")
+    roles = {column.column: column.role for column in staffing.columns}
+    assert roles == {
+        "Month End": Role.DATE,
+        "Site No": Role.REFERENCE,
+        "Headcount": Role.STOCK,
+        "Hires": Role.FLOW,
+    }
+    assert [(j.table, j.to_table, j.equal) for j in meaning.joins] == [("staffing", "sites", (("Site No", "Site No"),))]
+    assert await data.meaning() is meaning
