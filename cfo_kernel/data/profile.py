@@ -17,7 +17,7 @@ _MAX_VALUES = 1000
 _LARGE = 200_000  # rows
 _MANY = 10  # columns
 _EXACT = "count(DISTINCT {0})"
-_ESTIMATE = "least(approx_count_distinct({0}), count({0}) - 1)"  # as far as is known, the values are not unique
+_ESTIMATE = "least(approx_count_distinct({0}), count({0}) - 1)"  # an estimate never makes the values unique
 _KEY_TYPES = ("VARCHAR", "BIGINT", "DATE")
 _MAX_LENGTH = 200
 _MAX_LISTED = 4_000_000  # characters of all values of a table: the engine parses the profile while everything waits
@@ -55,7 +55,7 @@ def profile_table(connection: duckdb.DuckDBPyConnection) -> tuple[int, tuple[Col
 def _figures(
     connection: duckdb.DuckDBPyConnection, described: list[tuple[str, str]], rows: int
 ) -> dict[str, tuple[Any, ...]]:
-    """How many values and different values each column has, the least and the greatest."""
+    """The number of values and of distinct values in each column, and the minimum and maximum."""
     found: dict[str, tuple[Any, ...]] = {}
     if rows <= FEW_ROWS:
         for names in by_type(described).values():
@@ -70,10 +70,10 @@ def _figures(
 
 
 def _counted_exactly(connection: duckdb.DuckDBPyConnection, described: list[tuple[str, str]]) -> set[str]:
-    """The columns of a large table whose distinct values are counted one by one, because the exact number matters.
+    """The columns of a large table whose distinct values are counted, not estimated, because the exact number matters.
 
-    These are columns with few values, which may be listed, and texts, whole numbers and dates with many, which may be
-    unique keys.
+    These are columns with few distinct values, which may be listed, and columns of text, whole numbers or dates with
+    many, which may be unique keys.
     """
     exact: set[str] = set()
     for some in batches(described):
@@ -86,7 +86,7 @@ def _counted_exactly(connection: duckdb.DuckDBPyConnection, described: list[tupl
 
 
 def _aggregates(column: str, distinct: str) -> list[str]:
-    """The figures of a column."""
+    """SQL for the figures of a column."""
     ends = [f"left(CAST({end}({column}) AS VARCHAR), {_MAX_LENGTH})" for end in ("min", "max")]
     return [f"count({column})", distinct.format(column), *ends]
 
@@ -99,7 +99,7 @@ def _values(connection: duckdb.DuckDBPyConnection, column: str) -> dict[str, int
 
 
 def _all_values(connection: duckdb.DuckDBPyConnection, names: Sequence[str]) -> dict[str, dict[str, int] | None]:
-    """The same for many columns of a small table."""
+    """`_values` for many columns of a small table."""
     found: dict[str, dict[str, int] | None] = {name: {} for name in names}
     cells = f"SELECT i, v, count(*) FROM {stacked(names)} WHERE v IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 3 DESC, 2"  # noqa: S608
     rows: list[tuple[int, str, int]] = connection.execute(cells).fetchall()

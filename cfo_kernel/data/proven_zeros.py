@@ -19,7 +19,7 @@ def set_proven_zeros(
     rows: SourceRows,
     decisions: Sequence[Decision],
 ) -> list[Decision]:
-    """Changes such cells of `staging`. Returns the decisions, in which these cells no longer count as empty."""
+    """Sets the proven cells of `staging` to zero. Returns the decisions without these cells among the empty ones."""
     whole = [proof for proof in proofs if proof.is_whole and not proof.is_weak]
     numbers = {name for name, kind, *_ in connection.execute("DESCRIBE staging").fetchall() if kind != "VARCHAR"}
     proven = {
@@ -46,7 +46,7 @@ def _covers(grid: Grid, proof: Proof, column: int, dashes: set[int]) -> bool:
 
 
 def _without(decision: Decision, dashes: int) -> Decision:
-    """The decision about empty cells for the cells that are not dashes."""
+    """The decision about empty cells, limited to cells that are not dashes."""
     count = decision.count - dashes
     cells = "1 cell without a value was" if count == 1 else f"{count:,} cells without a value were"
     text = f"{decision.column}: {cells} read as empty, apart from dashes."

@@ -74,7 +74,7 @@ class PythonPrograms:
 
         The time limit covers both running the program and storing its files. Raises `PythonDisabled`,
         `PythonUnavailable`, `PythonFailed`, `PythonTimeout`, `StorageFailed` or the errors of `AdoptTable`. In these
-        cases no files are left.
+        cases, no files are kept.
         """
         if self._executor is None:
             raise PythonDisabled("Python is turned off here (CFO_PYTHON_DISABLED). Use SQL or a query plan instead.")
@@ -142,7 +142,7 @@ class _Budget:
         """Subtracts the size of a copied piece. Raises `PythonFailed` or `PythonTimeout` if a limit is exceeded."""
         self._bytes -= size
         if self._bytes < 0:
-            raise python_results.limit_error(f"it left more than {self.call.limits.disk_bytes >> 20} MB")
+            raise python_results.limit_error(f"it wrote more than {self.call.limits.disk_bytes >> 20} MB of files")
         self.seconds_left()
 
     def seconds_left(self) -> float:
@@ -227,7 +227,7 @@ def _copy_file(name: str, budget: _Budget, target: Path) -> None:
 
 @contextlib.contextmanager
 def _storage_errors() -> Generator[None]:
-    """Raises an `OSError` from the disk as `StorageFailed`."""
+    """Converts an `OSError` from the disk to `StorageFailed`."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The maximum sizes of a table. Larger ones would exceed a process's memory or time."""
+"""The maximum sizes of tables. Reading a larger one would exceed the memory or the time that a process may use."""
 
 from cfo_kernel.errors import FileTooLarge
 

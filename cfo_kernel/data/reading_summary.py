@@ -1,4 +1,4 @@
-"""The decisions made while a file was read, as people see them: one line for each kind, which unfolds to sentences."""
+"""The decisions made while a file was read, as users see them: one line for each kind, which expands to sentences."""
 
 from collections.abc import Iterable, Sequence
 
@@ -34,7 +34,7 @@ class KindSummary(Value):
 
 
 def summarize(decisions: Iterable[Decision]) -> tuple[KindSummary, ...]:
-    """The kinds of decisions that need a check first, then in the order of `DecisionKind`."""
+    """The decisions by kind: kinds that need a check come first, and otherwise the order is that of `DecisionKind`."""
     by_kind: dict[DecisionKind, list[Decision]] = {}
     for decision in decisions:
         by_kind.setdefault(decision.kind, []).append(decision)
@@ -54,7 +54,7 @@ def _summary(kind: DecisionKind, decisions: Sequence[Decision]) -> KindSummary:
 
 
 def merged(decisions: Iterable[Decision]) -> tuple[str, ...]:
-    """The sentences. Those that differ only in their column become one sentence about all of these columns."""
+    """The sentences. Those that differ only in their column are merged into one that names all the columns."""
     columns: dict[str, list[str]] = {}
     for decision in decisions:
         prefix = f"{decision.column}: "
@@ -66,7 +66,7 @@ def merged(decisions: Iterable[Decision]) -> tuple[str, ...]:
 
 
 def _line(decisions: Sequence[Decision], sentences: int) -> str:
-    """What several sentences are about: their columns, else their number."""
+    """A line for several sentences: the columns that they are about, or how many there are if they name no columns."""
     names = list(dict.fromkeys(decision.column for decision in decisions if decision.column is not None))
     if not names:
         return f"{sentences} decisions"

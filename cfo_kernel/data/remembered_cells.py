@@ -1,4 +1,4 @@
-"""Remembers cells whose text the search for totals needs, but which is lost when their columns are converted.
+"""Remembers the text of cells that the search for totals needs, because converting their columns loses it.
 
 A dash may be a zero, which a total of its column can prove. A word for totals among dates labels its row. A percentage
 among amounts is not an amount.
@@ -27,19 +27,19 @@ class RememberedCells:
 
 
 def remember_dashes(column: TextColumn) -> None:
-    """Must be called before a column with placeholders is converted."""
+    """Remembers the cells that are dashes. Must be called before a column with placeholders is converted."""
     _remember(column, f"{column.value} IS NULL AND regexp_full_match({column.trimmed}, '{_DASHES}')")
 
 
 def remember_labels(column: TextColumn) -> None:
-    """Must be called before a column with odd cells is converted."""
+    """Remembers the cells that label totals. Must be called before a column with odd cells is converted."""
     labels = [cell for cell in column.odd if total_labels.label_of(cell) is not Label.NONE]
     if labels:
         _remember(column, f"{column.trimmed} IN ({', '.join(map(text_literal, labels))})")
 
 
 def remember_percentages(column: TextColumn) -> None:
-    """Must be called before a column of amounts with percentages among them is converted."""
+    """Remembers the percentages among amounts. Must be called before their column is converted."""
     _remember(column, f"regexp_matches({column.value}, '[%％]')")
 
 

@@ -95,7 +95,7 @@ def rows_sql(table: Table, selection: RowSelection) -> str:
 
 
 def page_sql(table: Table, request: PageRequest) -> str:
-    """SQL for the page. Raises what `rows_sql` does."""
+    """SQL for the page. Raises the same errors as `rows_sql`."""
     return f"{rows_sql(table, request)} LIMIT {request.limit} OFFSET {request.offset}"
 
 

@@ -181,7 +181,7 @@ def _intersection(one: NodeSelection, other: NodeSelection) -> NodeSelection:
 
 
 def _weights(tree: Tree, nodes: tuple[Node, ...]) -> tuple[dict[str, int], str]:
-    """The weights of everything in the nodes, counting overlaps once. Also why their sum is not meaningful, or ''."""
+    """The weights of everything in the nodes, counting overlaps once, and why their sum is not meaningful, or ''."""
     found: dict[str, int] = {}
     clash = ""
     for node in nodes:

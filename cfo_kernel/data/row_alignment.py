@@ -1,8 +1,9 @@
-"""Finds out how the text of a damaged row is to be divided into the columns of its table.
+"""Finds out how to divide the text of a damaged row into the columns of its table.
 
-Runs in the ingest worker. A row may have an extra or a missing separator, a separator inside an unquoted text, a stray
-quotation mark, or marks inside a quoted text that are not doubled. Each of these has a cost, and so has a cell that
-does not fit into its column (`column_shapes`). The cheapest reading is taken. It is proved if all others cost more.
+Runs in the ingest worker. A row may have an extra or a missing separator, a separator inside unquoted text, a stray
+quotation mark, or a quoted cell with quotation marks that are not doubled. Each of these faults has a cost, and so does
+a cell that does not fit its column (`column_shapes`). The cheapest reading is used. It is proved if every other reading
+costs clearly more.
 """
 
 import re
@@ -25,7 +26,7 @@ _GROUPED = re.compile(r"[-+(]?[$€£¥]? ?[-+]?\d{1,3}(,\d{3})+(\.\d+)?\)?")
 
 
 class Fault(StrEnum):
-    """What is wrong with a row."""
+    """A fault in a row."""
 
     EXTRA = "an extra empty cell"
     MISSING = "a missing cell"
@@ -41,8 +42,10 @@ _SHIFTS = frozenset({Fault.EXTRA, Fault.MISSING, Fault.JOINED, Fault.UNQUOTED})
 
 @dataclass(frozen=True)
 class Alignment:
-    """A reading of a row: a cell for each column, the faults in it, whether the file proves it, whether a cell
-    cannot stand in its column, and whether cells are missing only at the end.
+    """A reading of a row: a cell for each column, and the faults in it.
+
+    `is_proved` means that the file leaves no doubt, `is_wrong` that a cell cannot belong to its column, and `is_tail`
+    that cells are missing only at the end.
     """
 
     cells: list[str]
@@ -55,7 +58,7 @@ class Alignment:
 
 @dataclass(frozen=True, slots=True)
 class _Path:
-    """A reading of the beginning of the row. `key` differs for different cells."""
+    """A reading of the beginning of a row. Readings with different cells have different keys."""
 
     cost: float
     key: int
@@ -66,7 +69,7 @@ class _Path:
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """A way to continue: the cells it fills, the pieces it uses, and what it costs."""
+    """A way to continue a reading: the cells it fills, the number of pieces it uses, and what it costs."""
 
     cells: tuple[str, ...]
     pieces: int
@@ -75,7 +78,7 @@ class _Step:
 
 
 def align(text: str, dialect: Dialect, shapes: Sequence[ColumnShape]) -> Alignment | None:
-    """The best reading of a row as a row of these columns, or None if there is none or the row is too long."""
+    """The best reading of a row with these columns, or None if there is none or the row is too long."""
     pieces = dialect.protected(text).split(dialect.delimiter)
     width, surplus = len(shapes), len(pieces) - len(shapes)
     if len(text) > _LONGEST_ROW or (len(pieces) + 1) * (2 * _SLACK + abs(surplus) + 1) > _MOST_STATES:
@@ -92,10 +95,10 @@ def align(text: str, dialect: Dialect, shapes: Sequence[ColumnShape]) -> Alignme
 
 
 def align_simply(text: str, dialect: Dialect, shapes: Sequence[ColumnShape]) -> Alignment | None:
-    """The reading of a row with one usual fault: a single stray quotation mark, or empty cells missing at its end.
+    """The reading of a row with one common fault: a single stray quotation mark, or empty cells missing at its end.
 
-    Files in which all rows have this fault would otherwise take long. Returns None for any other row, or if types do
-    not fit.
+    A file with this fault in every row would otherwise take long. Returns None for any other row, or if types do not
+    fit.
     """
     pieces, width, quote = text.split(dialect.delimiter), len(shapes), dialect.quote
     marks = text.count(quote)
@@ -121,7 +124,7 @@ def _bare(piece: str, quote: str, shape: ColumnShape) -> str:
 
 
 def _add(paths: dict[tuple[int, int], list[_Path]], path: _Path, step: _Step, used: int, filled: int) -> None:
-    """Keeps the two best readings with different cells."""
+    """Adds a reading. Only the two best readings with different cells are kept."""
     key = hash((path.key, step.cells)) if step.cells else path.key
     new = _Path(path.cost + step.cost, key, path, step.cells, step.fault)
     known = paths.setdefault((used, filled), [])
@@ -160,7 +163,7 @@ def _result(found: list[_Path], dialect: Dialect, shapes: Sequence[ColumnShape])
 
 @dataclass(frozen=True)
 class _Row:
-    """The pieces between the separators of a row, and the columns that they are to fill."""
+    """The pieces between the separators of a row, and the columns that they must fill."""
 
     pieces: list[str]
     dialect: Dialect
@@ -191,7 +194,7 @@ class _Row:
             yield from self._divided(used, filled)
 
     def _plain(self, used: int, filled: int) -> Iterator[_Step]:
-        """A piece as a cell."""
+        """Reads a piece as a cell."""
         piece, quote, shape = self.pieces[used], self.dialect.quote, self.shapes[filled]
         if "\n" in piece:
             return
@@ -205,13 +208,16 @@ class _Row:
             yield _Step((bare,), 1, 2.0, Fault.STRAY_QUOTE)
 
     def _quoted(self, used: int, filled: int) -> Iterator[_Step]:
-        """Pieces that are one quoted cell together."""
+        """Reads several pieces as one quoted cell."""
         for pieces, cell, cost in self._spans(used, ""):
             step_cost = cost + self.shapes[filled].cost(cell)
             yield _Step((cell,), pieces, step_cost, Fault.INNER_QUOTE if cost else None)
 
     def _spans(self, used: int, before: str) -> Iterator[tuple[int, str, float]]:
-        """The quoted texts that begin after `before` in this piece: the pieces they use, the text, and its cost."""
+        """The quoted strings that begin after `before` in this piece.
+
+        Yields the number of pieces that each uses, the string, and its cost.
+        """
         quote, space = self.dialect.quote, " " if self.dialect.skips_spaces else ""
         first = self.pieces[used][len(before) :].lstrip(space)
         if not first.startswith(quote):
@@ -232,7 +238,7 @@ class _Row:
                 yield i - used + 1, rough, 1 + 1.5 * len(self._edge.findall(inner))
 
     def _unquoted(self, used: int, filled: int) -> Iterator[_Step]:
-        """Pieces that are one cell together, although it is not quoted."""
+        """Reads several pieces as one cell that is not quoted."""
         shape = self.shapes[filled]
         for count in range(2, _LONGEST_JOIN + 1):
             parts = self.pieces[used : used + count]
@@ -248,7 +254,7 @@ class _Row:
             yield _Step((cell,), count, (1.5 if is_prose else 2.5) + 0.5 * count + shape.cost(cell), Fault.UNQUOTED)
 
     def _divided(self, used: int, filled: int) -> Iterator[_Step]:
-        """A piece as two cells between which the separator is missing."""
+        """Reads a piece as two cells without a separator between them."""
         piece, quote = self.pieces[used], self.dialect.quote
         left, right = self.shapes[filled], self.shapes[filled + 1]
         if (at := piece.find(quote, 1)) > 0 and not piece.lstrip().startswith(quote):

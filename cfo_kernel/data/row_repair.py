@@ -1,4 +1,4 @@
-"""Repairs the damaged rows of a delimited text file, and notes for each kind of damage how many rows have it and where.
+"""Repairs the damaged rows of a delimited text file, and records how many rows have each kind of damage, and where.
 
 Runs in the ingest worker.
 """
@@ -13,7 +13,7 @@ from cfo_kernel.data.decisions import MAX_ROWS, Decision, DecisionKind
 from cfo_kernel.data.row_alignment import Alignment, Fault, align, align_simply
 from cfo_kernel.errors import UnreadableFile
 
-_MANY_LINES = 10  # in one cell; more are rarely meant
+_MANY_LINES = 10  # in one cell; more are rarely intended
 _MOST_WORK = 400_000  # the states of all alignments; a file with more damage has another problem
 _MOST_JOINED = 20  # lines of a cell with stray quotation marks
 _CHECKED = 200  # lines of a cell that may be rows
@@ -50,9 +50,9 @@ class RowRepair:
         self._damaged: dict[tuple[str, str, bool], _Named] = {}
 
     def cells(self, record: Record, records: Records) -> list[str]:
-        """The cells of the row, of which there may be more than columns.
+        """The cells of the row, which may be more than there are columns.
 
-        Further lines that belong to it are taken from `records`; lines that do not are put back.
+        Further lines that belong to the row are taken from `records`, and lines that do not are put back.
         """
         if record.height > 1 and record.cells is not None:
             may_be_rows = self._may_be_rows(record)
@@ -100,7 +100,7 @@ class RowRepair:
         return self._realigned(record.line, found) if found and found.is_proved and found.faults else cells
 
     def _malformed(self, record: Record, records: Records) -> list[str]:
-        """The cells of a row that is not well formed."""
+        """The cells of a malformed row."""
         found = self._align(record.text)
         if not (found and found.is_proved) and (joined := self._with_next_lines(record, records)):
             found = joined
@@ -111,7 +111,7 @@ class RowRepair:
         return self._uneven(record.line, record.text, self._dialect.rough_cells(record.text))
 
     def _with_next_lines(self, record: Record, records: Records) -> Alignment | None:
-        """The row as one with a quoted cell of several lines, in which there are quotation marks."""
+        """The row, read as one whose quoted cell continues on the next lines and contains quotation marks."""
         text = record.text
         for count, line in enumerate(records.ahead(_MOST_JOINED), 1):
             text = f"{text}\n{line}"
@@ -162,7 +162,7 @@ class RowRepair:
         return align(text, self._dialect, self._shapes)
 
     def _otherwise_separated(self, text: str) -> list[str] | None:
-        """The cells of a row with another separator than the others."""
+        """The cells of a row that uses a different separator from the others, or None."""
         width = len(self._shapes)
         for delimiter in _OTHER_DELIMITERS.replace(self._dialect.delimiter, ""):
             if width > 1 and text.count(delimiter) >= width - 1:
@@ -220,7 +220,7 @@ def may_be_rows(cell: str, delimiter: str, columns: int) -> bool:
 
 
 def several_lines(rows: Sequence[int], count: int, height: int) -> Decision:
-    """The decision about cells that look like several rows. `height` is the number of lines of the longest."""
+    """The decision about cells that look like several rows. `height` is the number of lines in the tallest row."""
     cells = "1 row has a cell" if count == 1 else f"{count:,} rows have cells"
     found = (
         f"{cells} of several lines that look like rows (up to {height:,} lines; the first begins on line {rows[0]:,})"
@@ -230,7 +230,10 @@ def several_lines(rows: Sequence[int], count: int, height: int) -> Decision:
 
 
 def unclosed(name: str, line: int, *, is_cut: bool = False) -> UnreadableFile:
-    """The error for a quotation mark that is not closed, in a text of which perhaps only the beginning was read."""
+    """The error for a quotation mark that is not closed.
+
+    `is_cut` means that only the beginning of the file was read.
+    """
     fault = "not closed in the same cell" if is_cut else "never closed"
     problem = f"a quotation mark is opened and {fault}, on line {line:,} or in the row that begins there"
     return UnreadableFile(f"{name}: {problem}. Close it, or save the file again as CSV.")

@@ -1,4 +1,4 @@
-"""Reads amounts with their scale behind them: 1.2m, 350k, 1,5 Mio.
+"""Reads amounts that are followed by their scale: 1.2m, 350k, 1,5 Mio.
 
 Runs in the ingest worker, on the table `staging`.
 """
@@ -18,7 +18,7 @@ _SCALED = re.compile(rf"[0-9.,]\s*{number_grammar.SCALE}\b", re.IGNORECASE)
 
 
 def read_scaled(column: TextColumn, marks: Sequence[Mark], rows: SourceRows) -> list[Decision] | None:
-    """Reads the amounts as full numbers, or returns None if some cells are none, or no cell has a scale."""
+    """Reads the amounts as full numbers. Returns None if some cells are not amounts, or if no cell has a scale."""
     example = next((cell for cell in column.sample if _SCALED.search(cell)), None)
     if example is None:
         return None
@@ -56,7 +56,7 @@ def read_scaled(column: TextColumn, marks: Sequence[Mark], rows: SourceRows) -> 
 
 def _decision(column: TextColumn, example: str, mark: Mark, *, is_unclear: bool) -> Decision:
     shape = "1.234,56" if mark == "," else "1,234.56"
-    text = f"{column.name}: amounts such as {example} were read in the style of {shape}, in full with their scale."
+    text = f"{column.name}: amounts such as {example} were read in the style of {shape}, and multiplied by their scale."
     if is_unclear:
         text += " The file does not show whether the separator is a decimal one. Check one value."
     return Decision(kind=DecisionKind.NUMBERS, text=text, column=column.name, needs_check=is_unclear)

@@ -102,7 +102,7 @@ class Scope:
             return refs[0]
         if refs:
             names = " or ".join(ref.name for ref in refs)
-            raise PlanInvalid(f"{name} is a column of several tables. Write {names}.")
+            raise PlanInvalid(f"{name} is a column in several tables. Write {names}.")
         head, _, tail = name.partition(".")
         named = self._all.get(head) if tail else None
         elsewhere = [named] if named else [t for t in self._all.values() if t.column(name)]

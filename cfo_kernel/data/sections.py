@@ -1,4 +1,4 @@
-"""Keeps what the section headings of a report say about the rows below them.
+"""Keeps the section headings of a report in a column if its rows cannot be told apart without them.
 
 Runs in the ingest worker, on the typed table `staging`. A heading is a row with a label and nothing else. If the same
 label stands below several headings, such as `Other` below assets and below liabilities, a column names the heading of
@@ -14,7 +14,7 @@ from cfo_kernel.data.decisions import Decision, DecisionKind
 from cfo_kernel.executors.sql_names import unique_names
 from cfo_kernel.sql_text import quoted
 
-_MOST_ROWS, _MOST_COLUMNS = 20_000, 100  # a report is not larger
+_MOST_ROWS, _MOST_COLUMNS = 20_000, 100  # reports are no larger
 _NAME = "section"
 
 _Line = tuple[int, str | None, bool]
@@ -43,7 +43,7 @@ def add_sections(connection: duckdb.DuckDBPyConnection) -> list[Decision]:
 
 
 def _is_report(lines: Sequence[_Line]) -> bool:
-    """Whether rows without values are headings, and not names whose values are missing."""
+    """Whether rows without values are headings rather than names with missing values."""
     headings = {label for _, label, is_heading in lines if is_heading}
     labels = [label for _, label, is_heading in lines if not is_heading]
     return bool(lines) and lines[0][2] and 1 < len(headings) <= len(labels) and headings.isdisjoint(labels)

@@ -1,7 +1,8 @@
 """Finds the tables of a sheet: one below the other with an empty row between them, or side by side.
 
-Empty rows and columns also divide the sections of one table. What follows is a separate table only if it has its own
-header: different names above columns of values. A header that repeats the names of the table above continues it.
+Empty rows and columns also divide the sections of one table. The rows below a gap are a separate table only if they
+have their own header: different names above columns of values. A header that repeats the names of the table above
+continues it.
 """
 
 from collections.abc import Sequence
@@ -65,7 +66,7 @@ def _texts(row: Sequence[Any]) -> list[str]:
 
 
 def _has_figures(rows: Sequence[Row]) -> bool:
-    """Whether one of the rows has at least two cells, of which one is a value, so that they are a table."""
+    """Whether the rows are a table: one of them has at least two cells, including a figure."""
     return any(
         sum(cell is not None for cell in row) > 1 and any(kind_of(cell) is CellKind.FIGURE for cell in row)
         for _, row in rows

@@ -23,9 +23,10 @@ _EXACT = 2**53  # a workbook stores every number as a double, which is exact for
 def read_column(
     name: str, values: list[Any], mask: str | None, numbers: Sequence[int]
 ) -> tuple["pa.Array[Any]", list[Decision]]:
-    """The values of a column as one type, and decisions.
+    """The values of a column as an array of one type, and the decisions made.
 
-    `mask` is the format in which all its numbers are codes. `numbers` are the rows of the values, counted from zero.
+    `mask` is the format that shows all its numbers as codes. `numbers` are the row numbers of the values, counted from
+    zero.
     """
     decisions: list[Decision] = []
     if infinite := sum(isinstance(v, float) and not isfinite(v) for v in values):
@@ -49,7 +50,7 @@ def read_column(
 
 
 def _mixed(name: str, note: str, values: list[Any], numbers: Sequence[int]) -> Decision:
-    """A decision about a column of numbers and texts, with the rows of those that are fewer."""
+    """A decision about a column that mixes numbers and text, with the rows of the less frequent kind."""
     pairs = zip(numbers, values, strict=True)
     cells = [(number + 1, isinstance(v, int | float)) for number, v in pairs if v is not None]
     are_numbers = 2 * sum(is_number for _, is_number in cells) <= len(cells)
@@ -69,7 +70,7 @@ def _rounded(count: int) -> str:
 
 
 def _typed(values: list[Any]) -> tuple["pa.Array[Any]", str | None]:
-    """The values as one type: numbers, dates, booleans, or else text, with a note if some of them are numbers.
+    """The values as an array of one type: numbers, dates, booleans, or else text, with a note if some are numbers.
 
     Text is examined again later (`type_inference`), like text from a text file.
     """

@@ -1,8 +1,8 @@
 """The cells of a sheet as rows, with the values of merged cells where they apply.
 
 Runs in the ingest worker. A merged cell has its value in its first cell only. In a header, it stands for all columns
-and rows that it covers. Below, one that is merged downwards names each of its rows, but a figure is not repeated,
-because it would be added up several times.
+and rows that it covers. Below the header, the value of a cell that is merged downwards applies to each of its rows,
+unless it is a figure, which would be added up several times.
 """
 
 import re
@@ -16,7 +16,7 @@ from python_calamine import CalamineSheet
 from cfo_kernel import column_names
 from cfo_kernel.data.decisions import MAX_ROWS, Decision, DecisionKind
 
-_DURATION = re.compile(r"PT(\d{1,5})H(\d{1,2})M(\d{1,2}(?:\.\d{1,9})?)S")  # as the parser returns those of .ods
+_DURATION = re.compile(r"PT(\d{1,5})H(\d{1,2})M(\d{1,2}(?:\.\d{1,9})?)S")  # as the parser returns durations from .ods
 _HEAD = 60  # rows that are searched for a header
 Row = tuple[int, list[Any]]
 """A row that is not empty, with its number in the sheet, counted from zero."""
@@ -24,7 +24,7 @@ Row = tuple[int, list[Any]]
 
 @dataclass(frozen=True)
 class Merged:
-    """A merged area, counted from zero in the sheet. Its ends are included."""
+    """A merged area. Rows and columns are counted from zero in the sheet, and both ends are included."""
 
     top: int
     left: int
@@ -36,7 +36,7 @@ class Merged:
 class Grid:
     """The rows of a sheet or of a part of it, whose first cells stand in the column `left` of the sheet.
 
-    `is_last` says that there is nothing below them.
+    `is_last` means that there is nothing below them.
     """
 
     rows: list[Row]
@@ -49,7 +49,7 @@ class Grid:
         return max((len(row) for _, row in self.rows), default=0)
 
     def head(self) -> list[list[Any]]:
-        """All rows, with the values of merged cells repeated and empty rows marked in the first ones.
+        """All rows. In the first ones, the values of merged cells are repeated, and empty rows are marked.
 
         A cell that is merged to the right from the first column is a title or the label of a section.
         """
@@ -72,11 +72,11 @@ class Grid:
         return rows
 
     def has_merged_header(self) -> bool:
-        """Whether a cell of the first rows is merged to the right."""
+        """Whether a cell is merged to the right, other than in the first column."""
         return any(area.right > area.left > self.left for area in self.merged)
 
     def repeated_down(self, first: int, names: Sequence[str]) -> tuple[dict[int, dict[int, Any]], list[Decision]]:
-        """The values of cells that are merged downwards, by column and number of the row, and decisions about them.
+        """The values of cells that are merged downwards, by column and row number, and decisions about them.
 
         `first` is the position of the first row of data, and `names` are the names of the columns.
         """
@@ -110,7 +110,7 @@ def read_grid(sheet: CalamineSheet, merged: Sequence[Merged] = ()) -> Grid:
 
 
 def _rows(sheet: CalamineSheet) -> Iterator[Row]:
-    # One row at a time, and empty ones at once: a single cell in the last row of a sheet makes a million of them.
+    # Row by row, skipping empty ones at once: a single cell in the last row of a sheet creates a million of them.
     empty: list[Any] = [""] * sheet.width
     for number, cells in enumerate(sheet.iter_rows()):
         if cells == empty:
@@ -122,7 +122,7 @@ def _rows(sheet: CalamineSheet) -> Iterator[Row]:
 
 
 def _cell(cell: Any) -> Any:
-    """The value of a cell. Byte order marks are invisible, and come from text files that were pasted."""
+    """The value of a cell, without byte order marks, which are invisible and come from pasted text files."""
     if isinstance(cell, str):
         if found := _DURATION.fullmatch(cell):
             return timedelta(hours=int(found[1]), minutes=int(found[2]), seconds=float(found[3]))

@@ -1,7 +1,7 @@
 """Converts values to cells of a sheet, within a sheet's limits, replacing values that a cell cannot hold.
 
-A number with more digits than a sheet shows is written as text, exactly. A time with a zone is written in UTC, which
-the format of its cell shows.
+A number with more digits than a sheet shows is written as text, with all its digits. A time with a zone is written in
+UTC, which the format of its cell shows.
 """
 
 import math
@@ -102,7 +102,7 @@ def number_pattern(format: NumberFormat) -> NumberPattern:
 
 
 def clean_text(text: str) -> str:
-    """The text without characters that no sheet can hold, with LF line ends.
+    """The text without characters that no sheet can hold, with LF line endings.
 
     Text that is too long is cut, with a note at its end.
     """

@@ -26,11 +26,11 @@ from cfo_kernel.errors import SheetInvalid
 
 
 def write_sheet(source: str, workbook: str, sheet: str, mode: str, to: str) -> dict[str, Any]:
-    """Writes the table in `source` to `sheet` of `workbook`, and saves that as `to`.
+    """Writes a result file to a sheet of the workbook, and saves the workbook as `to`.
 
-    Returns rows, columns and cell range. `mode` is `create` (the sheet must be new), `replace` (its content is
-    replaced) or `append` (below its last row, with the same columns). `to` is written atomically, and may be `workbook`
-    itself: an error leaves it unchanged.
+    Returns the row count, the column count and the cell range. `mode` is `create` (the sheet must be new), `replace`
+    (its content is replaced) or `append` (below its last row, with the same columns). `to` is written atomically, and
+    may be `workbook` itself: an error leaves it unchanged.
     """
     check_sheet_name(sheet)
     path = Path(workbook)

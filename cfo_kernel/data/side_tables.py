@@ -1,7 +1,8 @@
-"""Finds tables that stand side by side, with an empty column between them or without, as assets and liabilities do.
+"""Finds tables that are side by side, with or without an empty column between them, such as assets and liabilities.
 
-Groups of columns of one table have the same rows and no labels of their own. Tables have a header with labels before
-values each, and either the same names, or names such as *Assets* and *Liabilities*, or different numbers of rows.
+Groups of columns in one table share their rows, and have no labels of their own. Separate tables each have a header and
+labels before their values, and either the same names, or names such as *Assets* and *Liabilities*, or different numbers
+of rows.
 """
 
 from collections.abc import Sequence
@@ -30,7 +31,7 @@ def side_by_side(grid: Grid) -> list[Grid]:
 
 
 def _edges(grid: Grid) -> list[tuple[int, int]]:
-    """The first and last column of each group of columns without an empty column."""
+    """The first and last column of each group of adjacent columns that are not empty."""
     filled = [False] * grid.width
     for rows in (grid.rows[:_SAMPLE], grid.rows[_SAMPLE:]):
         for _, row in rows:
@@ -101,7 +102,7 @@ def _are_sides(names: Sequence[str], others: Sequence[str]) -> bool:
 
 
 def _middle(grid: Grid) -> int | None:
-    """The first column of a second table directly beside the first one, whose columns have the same names."""
+    """The first column of a second table that directly follows the first one, or None if there is no such table."""
     head = [_texts(row, grid.width) for _, row in grid.rows[:_HEAD]]
     for size in range(2, grid.width - 1):
         names = [(row[:size], row[size:]) for row in head]
@@ -112,7 +113,7 @@ def _middle(grid: Grid) -> int | None:
 
 
 def _are_alike(left: Sequence[str], right: Sequence[str]) -> bool:
-    """Whether a row names the columns of two tables: the same names, apart from those of the labels."""
+    """Whether a row names the columns of two tables: two sides of a statement, or equal names apart from the labels."""
     if not left[0] or not right[0] or (len(left) != len(right) and not _are_sides(left, right)):
         return False
     names = [name for name in (*left, *right) if name]
@@ -145,7 +146,7 @@ def _cells(row: Sequence[Any], first: int, end: int) -> list[Any]:
 
 
 def _has_labels_and_figures(rows: Sequence[Sequence[Any]], labels: int) -> bool:
-    """Whether the first columns, so many, have words, and another one figures, in most rows that have a cell."""
+    """Whether most rows that are not empty have words in the first `labels` columns, and a figure further right."""
     filled = [row for row in rows if any(cell is not None for cell in row)]
     words = sum(any(kind_of(cell) is CellKind.WORDS for cell in row[:labels]) for row in filled)
     figures = sum(any(kind_of(cell) in (CellKind.FIGURE, CellKind.YEAR) for cell in row[1:]) for row in filled)

@@ -36,7 +36,10 @@ def connect(scratch: Path) -> duckdb.DuckDBPyConnection:
 
 
 def load(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> tuple[SourceRows, list[Decision]]:
-    """Creates `staging` with final column types. Returns the rows, and decisions. `scratch` is a temporary folder."""
+    """Creates `staging` with final column types. Returns the rows' positions in the file, and decisions.
+
+    `scratch` is a temporary folder.
+    """
     file_formats.check_content(path)
     match file_formats.content_of(path):
         case Content.PARQUET:
@@ -52,14 +55,14 @@ def load(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> tu
 def _load_clean(
     connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path
 ) -> tuple[SourceRows, list[Decision]] | None:
-    """Loads a large file that needs no decisions. Returns None if it is not one."""
+    """Loads a large file that needs no decisions. Returns None if this file does, or is not large."""
     sample = clean_csv.write_sample(path, scratch / "sample")
     if sample is None:
         return None
     with connect(scratch) as own:
         try:
             rows, decisions = load_text(own, csv_reader.open_table(sample, sample.parent), sample.parent)
-        except CfoError:  # which the whole file may not raise, or with other line numbers
+        except CfoError:  # the whole file may not raise it, or with other line numbers
             return None
         if decisions or rows != SourceRows(2) or not clean_csv.load(connection, own, path):
             return None
@@ -69,13 +72,16 @@ def _load_clean(
 def load_text(
     connection: duckdb.DuckDBPyConnection, table: csv_reader.TextTable, scratch: Path
 ) -> tuple[SourceRows, list[Decision]]:
-    """Creates `staging` with final column types from a table in a text file. Returns the rows, and decisions."""
+    """Creates `staging` with final column types from a table in a text file.
+
+    Returns the rows' positions, and decisions.
+    """
     rows, decisions = csv_reader.load(connection, table, scratch)
     return rows, decisions + settle_types(connection, rows)
 
 
 def settle_types(connection: duckdb.DuckDBPyConnection, rows: SourceRows, *, is_typed: bool = False) -> list[Decision]:
-    """Gives the columns of `staging` their final types. Text stays text in a table that `is_typed`."""
+    """Gives the columns of `staging` their final types. If `is_typed`, text stays text."""
     with column_blocks.divided(connection) as tables:
         decisions = [] if is_typed else type_inference.infer_types(connection, rows, tables)
         return decisions + [d for table in tables for d in exact_types.make_types_exact(connection, table)]

@@ -79,7 +79,7 @@ def _bounded(decisions: list[Decision]) -> list[Decision]:
 
 
 def bounded_texts(notes: list[str]) -> list[str]:
-    """The notes, limited in length and number, because people read them and models are sent them."""
+    """The notes, limited in length and number, because people read them and they are sent to models."""
     bounded = [_bounded_text(note) for note in notes[:_MAX_NOTES]]
     if more := len(notes) - len(bounded):
         bounded.append(f"{more:,} more notes are not shown.")

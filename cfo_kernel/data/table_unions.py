@@ -1,8 +1,8 @@
-"""Decides which tables are parts of one table, because people say so or because their names and columns say so.
+"""Decides which tables are parts of one table, because users say so or their names and columns suggest it.
 
-If parts stay apart, a sum misses some of them. If tables are combined by mistake, a sum adds up what does not belong
-together. Unless people ask for it, tables are therefore combined only if nothing speaks against it. Otherwise, a note
-proposes it.
+If parts stay apart, a sum misses some of them. If tables are combined by mistake, a sum adds up figures that do not
+belong together. Unless users ask for it, tables are therefore combined only if there is no reason against it.
+Otherwise, a note proposes the union.
 """
 
 from collections import defaultdict
@@ -17,17 +17,17 @@ from cfo_kernel.data.tables import Column, Dataset, Kind, ProposedUnion, Table
 
 MOST_PARTS = 200
 _LISTED, _SHOWN = 10, 3
-_FEW_ADDED = 5  # at most one of so many columns may be new in later files
+_FEW_ADDED = 5  # at most one column in this many may be new in later files
 _LIKENESS = 0.5  # the share of common columns from which a union is proposed
 _MOST_REPEATED = 0.5  # the share of a part's rows that may also occur in other parts
 
 
 @dataclass(frozen=True)
 class Unions:
-    """What people say about unions.
+    """The unions that users ask for or rule out.
 
-    `together` are the files or tables that form a table, by its name. Tables in `apart`, or that the glossary describes
-    (`described`), are not put together because of their names.
+    `together` maps the name of a table to the files or tables that form it. Tables in `apart` or in `described`, which
+    the glossary describes, are not combined on the evidence of their names.
     """
 
     together: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
@@ -49,7 +49,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Union:
-    """Tables that are put together. `is_asked` means that people say so."""
+    """Tables that are combined. `is_asked` means that users ask for it."""
 
     name: str
     parts: tuple[Part, ...]
@@ -66,7 +66,7 @@ class Found:
 
 
 def find(parts: Sequence[Part], settings: Unions) -> Found:
-    """The unions of these tables."""
+    """The unions of these tables, and proposals for others."""
     found = Found()
     taken: set[str] = set()
     for name, members in settings.together.items():
@@ -86,14 +86,14 @@ def find(parts: Sequence[Part], settings: Unions) -> Found:
 
 
 def repeats(union: Union, table: Table) -> str | None:
-    """Why a union that nobody asked for is not used after all: most rows of a part are in other parts too."""
+    """Why a union that users did not ask for is rejected after all: most rows of a part also occur in other parts."""
     repeated = max((d.count for d in table.decisions if d.kind is DecisionKind.ROWS and d.needs_check), default=0)
     fewest = min(part.table.row_count for part in union.parts)
     return "many rows are in more than one of them" if repeated > _MOST_REPEATED * fewest else None
 
 
 def proposed(union: Union, problem: str) -> ProposedUnion:
-    """The proposal to make the union in spite of the problem."""
+    """The proposal to create the union despite the problem."""
     members = tuple(part.file if part.is_only else part.table.name for part in union.parts)
     return ProposedUnion(name=union.name or "all_files", files=members, why_not=problem.rstrip("."))
 
@@ -125,7 +125,10 @@ def _series(parts: Sequence[Part]) -> Iterator[tuple[str, list[Part]]]:
 
 
 def _problem(name: str, members: Sequence[Part], parts: Sequence[Part], settings: Unions) -> str | None:
-    """Why tables with such names are not put together, "" if there is not even a reason to propose it."""
+    """Why tables with such names are not combined, or None if they are.
+
+    An empty string means that there is not even a reason to propose it.
+    """
     names = {part.table.name.lower() for part in members}
     if len({(part.version, part.table.sheet) for part in members}) < len(members):
         return "two of them are the same"
@@ -147,7 +150,10 @@ def _problem(name: str, members: Sequence[Part], parts: Sequence[Part], settings
 
 
 def _added(members: Sequence[Part]) -> list[str]:
-    """The columns that were added to the form: all later files have them. None if they are too many."""
+    """The columns that later files add to the first one, if all files after them have them.
+
+    Empty if there are too many.
+    """
     names = [{column.name.lower(): column.name for column in part.table.columns} for part in members]
     known = [names[0].keys() & some.keys() for some in names]
     new = {key: name for some in names for key, name in some.items() if key not in names[0]}
@@ -162,7 +168,10 @@ def _likeness(one: Table, other: Table) -> float:
 
 
 def _key_of_others(members: Sequence[Part], parts: Sequence[Part]) -> str | None:
-    """A column that identifies the rows of each part, and that another table has too. Joins would repeat its rows."""
+    """A column that identifies the rows of each part, and that another table has too.
+
+    Joining that table to the union would repeat its rows.
+    """
     own = {part.table.name for part in members}
     others = {column.name.lower() for part in parts if part.table.name not in own for column in part.table.columns}
     for column in members[0].table.columns:
@@ -218,7 +227,7 @@ def wrong_members(
                 yield name, at, f"there is no file {member[:80]}"
             elif dataset and len(dataset.tables) > 1:
                 listed = ", ".join(table.name for table in dataset.tables[:_LISTED])
-                yield name, at, f"{member[:80]} has several tables; write the one that is meant: {listed}"
+                yield name, at, f"{member[:80]} has several tables; name one of them: {listed}"
 
 
 def described(union: Union) -> list[Decision]:

@@ -76,7 +76,7 @@ class Table(Value):
     """A table. `name` is its exact SQL name.
 
     `decisions` are those made when its file was read, and `notes` are their texts. `files` are the files whose rows a
-    union puts together; it is empty for a table of one file.
+    union combines. It is empty for a table from one file.
     """
 
     name: str
@@ -96,12 +96,12 @@ class Table(Value):
         return self.row_count > 0 and column.nulls == 0 and column.distinct == self.row_count
 
     def reading_summary(self) -> tuple[KindSummary, ...]:
-        """The decisions as people see them: one line for each kind."""
+        """The decisions as users see them: one line for each kind."""
         return summarize(self.decisions)
 
 
 class ProposedUnion(Value):
-    """Files that may be parts of one table, which is named `name`. `why_not` says why they are not yet."""
+    """Files that may be parts of one table, which is named `name`. `why_not` says why they are not combined yet."""
 
     name: str
     files: tuple[str, ...]
@@ -111,8 +111,8 @@ class ProposedUnion(Value):
 class Dataset(Value):
     """A file under `data/` as one or more tables. If it has none, `problem` says why.
 
-    A `document`, such as a PDF, a picture or an e-mail, is kept and listed, but not read. `proposal` says with which
-    files the file could be put together.
+    A `document`, such as a PDF, a picture or an e-mail, is kept and listed, but not read. `proposal` says which files
+    the file could be combined with.
 
     `version` is a hash of the file's content. `notes` are about the file as a whole: the sheets of a workbook that were
     left out, with the reason for each. Notes on a table are stored with that table.

@@ -21,7 +21,7 @@ Test = Callable[[str], bool]
 class TaggedText:
     """A text format that is not a table: what it is, what to export instead, and how it is recognized.
 
-    `fits` tests the beginning of a text, from which leading comments were removed.
+    `fits` tests the beginning of the text, without leading comments.
     """
 
     what: str
@@ -42,7 +42,7 @@ def form_of_content(head: bytes) -> TaggedText | None:
 
 
 def form_of_suffix(suffix: str) -> TaggedText | None:
-    """The format of files with this suffix, which is in lower case, or None."""
+    """The format of files with this lower-case suffix, or None."""
     return next((form for form in _FORMS if suffix in form.suffixes), None)
 
 

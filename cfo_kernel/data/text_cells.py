@@ -1,7 +1,7 @@
-"""Removes what surrounds the cells of columns that stay text: outer spaces, and the marks that protect codes.
+"""Cleans the cells of columns that stay text: removes outer spaces, and the marks that protect codes.
 
-Runs in the ingest worker, on the table `staging`, after the types are inferred. Spaces around a name would turn it
-into a different name. Spreadsheets need `="00123"` or an apostrophe before a code to keep its leading zeros.
+Runs in the ingest worker, on the table `staging`, after the types are inferred. Spaces around a name would turn it into
+a different name. Spreadsheets need `="00123"` or an apostrophe before a code to keep its leading zeros.
 """
 
 import duckdb
@@ -16,7 +16,7 @@ _PROTECTED = r"""=\s*"([^"]*)"|'([0-9][^']*)"""
 
 
 def clean_text(connection: duckdb.DuckDBPyConnection, rows: SourceRows, table: str) -> list[Decision]:
-    """Changes the cells in place. Returns decisions."""
+    """Cleans the cells in place. Returns decisions."""
     decisions: list[Decision] = []
     described = connection.execute(f"DESCRIBE {table}").fetchall()
     names = [name for name, kind, *_ in described if kind == "VARCHAR"]

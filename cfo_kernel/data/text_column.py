@@ -29,13 +29,13 @@ _EMPTY = f"[{SPACES}]*({EMPTY_WORDS})?[{SPACES}]*"
 class TextColumn:
     """A column of strings.
 
-    `sample` has some of its cells: if one of them rules out a pattern, no query is needed. Nor is it needed for a
-    pattern that all cells match if the sample has all of them (`is_whole`).
+    `sample` has some of its cells. If one of them rules out a pattern, no query is needed, nor if the sample has all
+    cells (`is_whole`) and all of them match.
 
     `filled` cells have a value, `empty` ones hold only spaces or a placeholder such as `-` or `n/a`, and `zeros` are
     dashes that stand for zero. `spaced` cells have outer spaces, and `protected` ones begin with an apostrophe that
-    keeps a spreadsheet from reading a signed figure as a formula. `odd` are cells that are read as empty besides.
-    `types` are the types to which the column is converted, at the latest with the other `changes` of its table.
+    keeps a spreadsheet from reading a signed figure as a formula. `odd` are other cells that are read as empty. `types`
+    are the types to which the column is converted, at the latest together with the other `changes` to its table.
     """
 
     changes: TypeChanges
@@ -68,7 +68,7 @@ class TextColumn:
 
     @property
     def value(self) -> str:
-        """SQL for the trimmed text, which is null for an empty cell, a placeholder and an odd cell."""
+        """SQL for the trimmed text, or null for an empty cell, a placeholder or an odd cell."""
         column, value = quoted(self.name), self.trimmed
         cases: list[str] = []
         if self.zeros:
@@ -122,12 +122,18 @@ class TextColumn:
         return self.connection.execute(f"SELECT min({self.value}) {found}").fetchall()[0][0]
 
     def as_floats(self, value: str) -> list[Decision]:
-        """Converts the column to the most exact type that holds the doubles of the SQL `value`. Returns decisions."""
+        """Converts the column to the most exact type that can hold the doubles of the SQL `value`.
+
+        Returns decisions.
+        """
         self.types.append("DOUBLE")
         return exact_types.float_column(self.connection, self.table, self.name, value)
 
     def retype(self, kind: str, value: str) -> None:
-        """Converts the column to the type, with the SQL `value` for its cells, together with others of the table."""
+        """Converts the column to a type, with the SQL `value` as its cells.
+
+        Other columns of the table are converted with it.
+        """
         self.types.append(kind)
         self.changes.add(self.name, kind, value)
 
@@ -161,12 +167,12 @@ def text_columns(changes: TypeChanges) -> Iterator[TextColumn]:
 
 
 def _facts(cell: str) -> list[str]:
-    """The length of the longest cell, and how many have a text, and how many are not clean."""
+    """SQL for the length of the longest cell, the number of cells with text, and the number that are not clean."""
     return [f"max(length({cell}))", f"count({cell})", f"count(*) FILTER (NOT regexp_full_match({cell}, '{_CLEAN}'))"]
 
 
 def _heads(connection: duckdb.DuckDBPyConnection, table: str, names: Sequence[str]) -> list[set[str]]:
-    """The different cells of each column in the first rows."""
+    """The distinct cells of each column in the first rows."""
     columns = ", ".join(map(quoted, names))
     rows = connection.execute(f"SELECT {columns} FROM {table} LIMIT {_SAMPLE}").fetchall()  # noqa: S608 - quoted
     return [{cell for cell in cells if cell is not None} for cells in zip(*rows, strict=True)] or [set() for _ in names]
@@ -179,7 +185,7 @@ def _may_have_a_type(raw: set[str]) -> bool:
 
 
 def _more_facts(cell: str) -> list[str]:
-    """How many cells are empty or zero, how many are zero, have outer spaces, and are protected."""
+    """SQL for the numbers of cells that are empty or zero, are zero, have outer spaces, and are protected."""
     short = f"NOT regexp_full_match({cell}, '{_CLEAN}') AND length({cell}) < 40 AND"
     conditions = (
         f"{short} ({_is_empty(cell)} OR {_is_zero(cell)})",

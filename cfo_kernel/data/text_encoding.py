@@ -1,9 +1,9 @@
 """Decodes a text file, whatever encoding and stray bytes it has.
 
 Runs in the ingest worker. The file is read whole, because the first byte that is not UTF-8 may be a million rows down.
-A clean UTF-8 file is used as it is; of any other, a copy in UTF-8 is made. A byte order mark inside the text, as in
-files that were put together, would become an invisible part of a name or value, and a quotation mark after it would
-not count. A stray NUL, as mainframes write it, would end a cell early.
+A clean UTF-8 file is used as it is, and any other file is copied as UTF-8. A byte order mark inside the text, as in
+concatenated files, would become an invisible part of a name or value, and would hide a quotation mark after it. A stray
+NUL, as in files from mainframes, would end a cell early.
 """
 
 import codecs
@@ -26,12 +26,12 @@ _UNICODE = {
     codecs.BOM_UTF16_LE: ("utf-16", "UTF-16"),
     codecs.BOM_UTF16_BE: ("utf-16", "UTF-16"),
 }
-_NUL_EVERY = 1000  # a text has at most one NUL in this many characters, and a few more
+_NUL_EVERY = 1000  # text has at most one NUL in this many characters, plus a few more
 _FEW = 8
 _CONTROLS = bytes({*range(1, 27), 127} - {*b"\t\n\v\f\r\x1a"})
 _MOST_CONTROLS = 0.05
 _LEAST_ZEROS = 0.05  # the share of characters with a zero byte in text with two bytes for each character
-_BAD_PER_GOOD = 4  # if there are more bad bytes for each character that is UTF-8, that character is chance
+_BAD_PER_GOOD = 4  # with more bad bytes for each valid UTF-8 character, the character is there by chance
 _NUL = re.compile("\0")
 _ESCAPED = re.compile("[\udc80-\udcff]")
 _CP1252 = {0xDC00 + byte: bytes([byte]).decode("cp1252", errors="replace") for byte in range(128, 256)}
@@ -50,7 +50,7 @@ class Text:
 
 @dataclass
 class _Content:
-    """What the file contains if it is read as UTF-8: NULs, marks, and bytes that are not UTF-8."""
+    """What a file contains when it is read as UTF-8: NULs, marks, and bytes that are not UTF-8."""
 
     nuls: int = 0
     nul_lines: list[int] = field(default_factory=list[int])
@@ -96,7 +96,7 @@ def is_rule(line: str) -> bool:
 
 
 def without_rules(text: Text, scratch: Path) -> Text:
-    """The text with its ruled lines empty, as in lists that are printed with frames."""
+    """The text with its ruled lines cleared, which are the frames of printed lists."""
     copy = scratch / "unruled.csv"
     with text.path.open(encoding=text.encoding) as file, copy.open("w", encoding="utf-8", newline="") as out:
         out.writelines("\n" if is_rule(line.rstrip("\n")) else line for line in file)
@@ -108,7 +108,7 @@ def _format(text: str) -> Decision:
 
 
 def _unmarked_utf16(sample: bytes) -> tuple[str, str] | None:
-    """The encoding of a text with two bytes for each character and no byte order mark, and its name, or None."""
+    """The encoding and its name for text with two bytes per character and no byte order mark, or None."""
     pairs = len(sample) // 2
     even, odd = sample[: 2 * pairs : 2].count(0), sample[1 : 2 * pairs : 2].count(0)
     for encoding, zeros, others in (("utf-16-le", odd, even), ("utf-16-be", even, odd)):
@@ -160,7 +160,10 @@ def _is_encodable(text: str) -> bool:
 
 
 def _add_lines(lines: list[int], text: str, wanted: re.Pattern[str], line: int) -> None:
-    """Adds the numbers of the lines with the character, as far as they are named. `line` is that of the beginning."""
+    """Adds the numbers of the lines that contain the character, up to a limit.
+
+    `line` is the number of the first line.
+    """
     at = 0
     while len(lines) < MAX_ROWS and (found := wanted.search(text, at)):
         line += text.count("\n", at, found.start())

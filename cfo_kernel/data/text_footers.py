@@ -15,7 +15,7 @@ _TAIL = 16 << 10
 
 @dataclass(frozen=True)
 class Footer:
-    """What was cut off: the end of the file, and the decision about it."""
+    """A footer that was cut off: its text, and the decision about it."""
 
     text: str
     decision: Decision
@@ -47,7 +47,7 @@ def cut_footer(body: Path, dialect: Dialect, values: frozenset[int], lines: int)
 
 
 def _cells(line: str, dialect: Dialect) -> list[str | None]:
-    """The cells of a line, or an empty list if it has none with text."""
+    """The cells of a line, or an empty list if none of them has text."""
     cells = [cell.strip() or None for cell in dialect.cells(line)]
     return cells if any(cells) else []
 

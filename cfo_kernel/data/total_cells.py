@@ -1,4 +1,4 @@
-"""Reads the figures among the cells of a text column, which other cells have kept from becoming a column of figures."""
+"""Reads the figures in a text column that would be a column of figures if it had no other cells."""
 
 import re
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ _MOSTLY = 0.6
 
 @dataclass(frozen=True)
 class Figures:
-    """The figures of a column as whole numbers of units of `scale` decimals, with None for any other cell."""
+    """The figures of a column as integers in units of `scale` decimals, with None for any other cell."""
 
     scale: int
     values: tuple[int | None, ...]
@@ -52,10 +52,10 @@ def is_percentage(cell: str | None) -> bool:
 
 
 def name_rows(cells: Sequence[str | None], figures: Figures, counts: Sequence[int], *, is_leftmost: bool) -> bool:
-    """Whether the figures of the column are names, such as account numbers above the word `Total`.
+    """Whether the figures of the column name their rows, such as account numbers above the word `Total`.
 
-    They are if a word for totals stands in a row with other figures, or any word if the column is the leftmost one and
-    has whole numbers. `counts` are the numbers of the figures in each row, in all columns.
+    They do if a row with other figures has a word for totals in this column. In the leftmost column, if it has whole
+    numbers, any word is enough. `counts` has the number of figures in each row, over all columns.
     """
     words = [
         cell
@@ -74,7 +74,7 @@ def _is_figure(text: str, mark: Mark) -> bool:
 
 
 def _number(text: str, mark: Mark) -> str:
-    """The figure with a point before its decimals, which do not end in a zero."""
+    """The figure as a string with a decimal point and without trailing zeros."""
     digits = "".join(c for c in text if "0" <= c <= "9" or c == mark).replace(mark, ".")
     whole, _, fraction = digits.partition(".")
     fraction = fraction.rstrip("0")

@@ -1,8 +1,8 @@
 """Finds the proofs of totals that are too weak to leave a row out, because its label may be the name of a line.
 
 `Total Energies` may be a supplier whose amount happens to equal the one above, and `Sales total` may be a line in a
-table in which every line has the word. Such a row is left out only if it also takes the place of its parts in another
-total, which would otherwise count them twice, or if the rest of its label is the name of what it adds up.
+table where every line contains the word. Such a row is left out only if it also takes the place of its parts in another
+total, which would otherwise count them twice, or if the rest of its label names the rows that it adds up.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ _MOST_LABELLED = 0.5
 
 
 def weak_totals(grid: Grid, proofs: Mapping[int, Proof]) -> set[int]:
-    """The positions of the rows that are not surely totals although their figures add up."""
+    """The positions of rows that may not be totals although their figures add up."""
     said = is_common(grid)
     weak = {at for at, proof in proofs.items() if _is_weak(grid, proof, is_common=said)}
     while True:
@@ -30,7 +30,7 @@ def weak_totals(grid: Grid, proofs: Mapping[int, Proof]) -> set[int]:
 
 
 def is_common(grid: Grid) -> bool:
-    """Whether most lines have a word for totals in their names, so that the word says nothing."""
+    """Whether most lines have a word for totals in their names, in which case the word says nothing."""
     rows = [row for row in grid.rows if row.has_figures]
     return sum(has_name(row) for row in rows) > _MOST_LABELLED * sum(row.size for row in rows)
 

@@ -19,7 +19,7 @@ def about(
     """Decisions about the totals that were `removed`, the rows with their `shares`, and similar rows that were kept."""
     counted = [at for at, proof in proofs.items() if proof.is_whole and at not in removed]
     doubtful = [*(at for at, proof in proofs.items() if not proof.is_whole), *doubtful_totals(grid, proofs)]
-    # A weak proof of a single equal row says no more than that the row looks like a total.
+    # A weak proof by a single equal row only shows that the row looks like a total.
     equal = [at for at in counted if proofs[at].is_weak and len(proofs[at].parts) == 1]
     counted, doubtful = [at for at in counted if at not in equal], [*doubtful, *equal]
     balances = [at for at, row in enumerate(grid.rows) if at not in removed and _is_balance(row)]

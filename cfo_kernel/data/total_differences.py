@@ -1,7 +1,7 @@
 """Finds the lines of a statement that are differences, such as gross profit: a line above, less the costs in between.
 
-By its figures, the line above might also be the total of the lines below it. The label decides which is meant:
-revenue is not the total of costs and profit.
+Judging by the figures alone, the line above might also be the total of the lines below it. The label decides: revenue
+is not the total of costs and profit.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ _SAME = 6.0  # a result that equals the one above
 
 
 def turned(grid: Grid, proofs: Mapping[int, Proof]) -> dict[int, Proof]:
-    """The proofs, in which a result below the rows that it follows from is their difference."""
+    """The proofs, with differences in place of totals where a result stands below the rows that it follows from."""
     found = dict(proofs)
     for at in sorted(proofs, reverse=True):
         proof = found[at]
@@ -45,7 +45,7 @@ class Differences:
     relief: float = 0.0
 
     def run(self) -> dict[int, Proof]:
-        """The proofs, with those of differences."""
+        """The proofs, including those of differences."""
         found = dict(self.proofs)
         parts = {part for proof in found.values() for part in proof.parts}
         for at in self.places:
@@ -58,7 +58,7 @@ class Differences:
     def _proof(self, found: Mapping[int, Proof], counted: set[int], at: int) -> Proof | None:
         active = [place for place in self.places if place not in counted and place <= at][-_LONGEST:]
         if not self.grid.rows[at].is_result:
-            # It may only be the difference of two totals: otherwise it is the last part of the first row.
+            # It can only be the difference of two totals. Otherwise, it is the last part of the first row.
             active = active[-_FEWEST:]
             if len(active) < _FEWEST or not found.keys() >= {*active[:-1]}:
                 return None
@@ -84,9 +84,9 @@ class Differences:
         return None
 
     def _starts(self, active: Sequence[int]) -> Iterator[int]:
-        """The rows of which the last one may be the rest after the rows in between are subtracted, nearest first.
+        """The rows that may leave the last row as the rest when the rows in between are subtracted, nearest first.
 
-        They are judged by its largest figure.
+        They are judged by the largest figure of the last row.
         """
         *others, last = (self.grid.rows[at].figures for at in active)
         units = self.grid.units

@@ -1,9 +1,9 @@
 """Finds the rows that look like totals although their figures do not prove it.
 
-A word for totals is not enough: `Total expenditure per person` is a figure like others, and so is the total of a column
-of percentages. Such a row is in doubt if its figures nearly add up, or if its label says nothing else and they are at
-least as large as those of the rows above or below it, up to the next total. Figures of both signs may add up to any
-size.
+A word for totals is not enough: `Total expenditure per person` is a figure like any other, and so is the total of a
+column of percentages. Such a row is in doubt if its figures nearly add up, or if its label only says that it is a total
+and they are at least as large as those of the rows above or below it, up to the next total. Figures with mixed signs
+can add up to anything, large or small.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +27,7 @@ def doubtful_totals(grid: Grid, proofs: Mapping[int, Proof]) -> list[int]:
         return [at for at in unproven if grid.rows[at].strength is Label.BARE and not has_name(grid.rows[at])]
     ends = {*labelled, *proofs}
     counted = {part for proof in proofs.values() if proof.is_sure for part in proof.parts}
-    # A subtotal of damaged rows may be proven as a part of the grand total, and counts these rows twice all the same.
+    # A subtotal of damaged rows may be proven as a part of the grand total, and still counts these rows twice.
     subtotals = {at for at in unproven if is_subtotal(grid.rows[at].label)}
     return [at for at in unproven if at in subtotals or (at not in counted and _is_in_doubt(grid, at, places, ends))]
 
@@ -54,7 +54,7 @@ def _nearly_adds_up(grid: Grid, at: int, run: Sequence[int]) -> bool:
 
 
 def _is_large(grid: Grid, at: int, run: Sequence[int]) -> bool:
-    """Whether at least half of the figures are as large as those of the other rows, or those have both signs."""
+    """Whether at least half of the figures are as large as those of the other rows, or the latter have mixed signs."""
     large = sum(
         abs(figure) >= max(map(abs, parts)) or min(parts) < 0 < max(parts) for figure, parts in _pairs(grid, at, run)
     )

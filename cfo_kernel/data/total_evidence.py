@@ -20,9 +20,9 @@ _SURPLUS = 8.0  # bits that the other figures must be worth if a small figure is
 class Evidence:
     """How the figures of a row agree with the sums of other rows.
 
-    `added` are the columns that agree. `is_whole` says that the others follow from these, and `wrong` counts those that
-    neither agree nor follow, although no part lacks a figure. `lacking` bits are needed because small figures are not
-    exact.
+    `added` are the columns that agree. `is_whole` means that the other columns follow from them, and `wrong` counts
+    those that neither agree nor follow, although no part lacks a figure there. `lacking` is the number of extra bits
+    that a proof needs because small figures are not exact.
     """
 
     added: tuple[int, ...]
@@ -35,7 +35,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Sums:
-    """The sums of the rows from one of the `places` to another."""
+    """The sums of consecutive rows among `places`."""
 
     grid: Grid
     places: Sequence[int]
@@ -58,7 +58,7 @@ class Sums:
 
     @cached_property
     def _sorted(self) -> list[list[tuple[int, int]]]:
-        """For each column, the sums above the rows in order, each with the position of the row."""
+        """For each column, the sums above the rows in ascending order, each with the position of its row."""
         return [sorted((total, i) for i, (total, _) in enumerate(column)) for column in self._prefix]
 
     def ranges(self, i: int, shortest: int, longest: int, *, is_above: bool) -> list[tuple[int, int]]:
@@ -82,12 +82,12 @@ class Sums:
         return [(end, start) if is_above else (start, end) for end in sorted(found, key=lambda end: abs(end - start))]
 
     def difference(self, at: int, column: int, low: int, high: int) -> tuple[int, int]:
-        """The difference between the sum and the figure of a row, and the number of figures that it adds."""
+        """The difference between the sum and the figure of a row, and the number of figures in the sum."""
         above, below = self._prefix[column][low], self._prefix[column][high]
         return abs(below[0] - above[0] - (self.grid.rows[at].figures[column] or 0)), below[1] - above[1]
 
     def nearly(self, at: int, column: int, low: int, high: int) -> bool:
-        """Whether the figure agrees, perhaps after all figures of its column were rounded to fives or hundreds."""
+        """Whether the figure agrees with the sum, allowing for rounding, for example to fives or hundreds."""
         apart, count = self.difference(at, column, low, high)
         return apart <= rounding(count) * self.grid.units[column]
 
@@ -131,7 +131,7 @@ class Sums:
         return tuple(figure // unit for figure in figures)
 
     def _bits(self, at: int, places: Sequence[int], column: int, allowed: int) -> float:
-        """How unlikely it is that a sum agrees with the figure by accident. `allowed` units may be lost by rounding."""
+        """How unlikely it is that a sum matches the figure by chance. Up to `allowed` units may be lost to rounding."""
         figures = [self.grid.rows[place].figures[column] or 0 for place in places]
         if len(figures) > 1 and sum(figure != 0 for figure in figures) < 2:
             return 0.0  # equal to a single figure

@@ -1,4 +1,4 @@
-"""The figures of a table as whole numbers of their last digit, in which totals are searched for."""
+"""The figures of a table as integers in units of their last digit, for the search for totals."""
 
 import re
 from collections.abc import Sequence
@@ -15,11 +15,11 @@ _STARS = re.compile(r"\s*(\*{1,6})\s*")
 
 @dataclass(frozen=True)
 class Row:
-    """A row of the table `staging`, or the sums of `size` rows that follow one another.
+    """A row of the table `staging`, or the sums of `size` consecutive rows.
 
-    `keys` are the cells that name it, and `figures` its numbers, with None for an empty cell. `counts` are the numbers
-    of the figures that were added up. `label_of_cell` is a word for totals that was read as empty in another cell.
-    A row of nothing but percentages among amounts has them as `shares` instead of figures.
+    `keys` are the cells that name it, and `figures` its numbers, with None for an empty cell. `counts` says how many
+    figures were added up in each column. `label_of_cell` is a word for totals that was read as empty in another cell.
+    If a row among amounts has only percentages, they are its `shares` instead of its figures.
     """
 
     rowid: int
@@ -55,7 +55,7 @@ class Row:
 
     @cached_property
     def stars(self) -> int:
-        """How many asterisks mark the row as a total, as in exports of SAP: more of them for a total of totals."""
+        """How many asterisks mark the row as a total, as in SAP exports: more of them for a total of totals."""
         found = (_STARS.fullmatch(key) for key in self.keys if isinstance(key, str))
         return max((len(match[1]) for match in found if match), default=0)
 
@@ -66,7 +66,7 @@ class Grid:
 
     For each column of figures, `names` has its name, `scales` its decimals and `units` the greatest common divisor of
     its figures. `usual` says which of the cells that name a row are usually filled, and `has_dates` whether some of
-    them are dates. If the table `is_whole`, each row stands for itself.
+    them are dates. If the grid `is_whole`, it has every row of the table.
     """
 
     names: Sequence[str]

@@ -1,7 +1,7 @@
-"""Recognises a small table that consists of a single hierarchy or chain: every row is a part of one last total.
+"""Recognizes a small table that consists of a single hierarchy or chain: every row is part of one final total.
 
-Its figures may be too round to prove each total alone. Together they explain every row, which is unlikely to be an
-accident.
+Its figures may be too round to prove each total alone. Together they explain every row, which is unlikely to be a
+coincidence.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ _LEAST = 2.0
 def completed(
     grid: Grid, places: Sequence[int], signs: Sequence[Sign], proofs: Mapping[int, Proof]
 ) -> dict[int, Proof]:
-    """The proofs, with those of rows that complete the hierarchy; without them if it cannot be completed."""
+    """The proofs, together with those that complete the hierarchy if it can be completed."""
     tops = _tops(places, proofs)
     if len(tops) == 1:
         return dict(proofs)
@@ -33,7 +33,7 @@ def completed(
 
 
 def _are_likely(grid: Grid, places: Sequence[int], known: Mapping[int, Proof], found: Mapping[int, Proof]) -> bool:
-    """Whether the proofs are unlikely to be an accident together, and each new one adds evidence."""
+    """Whether the proofs together are unlikely to be a coincidence, and each new one adds evidence."""
     tried = log2(2 * len(places))
     surplus = (proof.bits - tried + (_RESULT if grid.rows[at].is_result else 0.0) for at, proof in found.items())
     new = (proof for at, proof in found.items() if at not in known)
@@ -41,6 +41,6 @@ def _are_likely(grid: Grid, places: Sequence[int], known: Mapping[int, Proof], f
 
 
 def _tops(places: Sequence[int], proofs: Mapping[int, Proof]) -> list[int]:
-    """The rows that no other row adds up."""
+    """The rows that are not part of any total."""
     counted = {part for proof in proofs.values() for part in proof.parts}
     return [at for at in places if at not in counted]

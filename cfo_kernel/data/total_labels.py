@@ -1,6 +1,6 @@
 """Recognizes the labels of totals, in the languages in which files are read.
 
-The patterns fit RE2 (DuckDB) and Python alike, and are meant for text in lower case.
+The patterns work in both RE2 (DuckDB) and Python, and expect text in lower case.
 """
 
 import re
@@ -16,7 +16,7 @@ _WORDS = (
 _JAPANESE = r"合計|小計|総計|累計|[産債入出益用費部上]計\s*$|^\s*計\s*$"
 _NO_LETTER = "[^a-zß-öø-ÿāăąćčďđēęěğģīįıķłļńņňōőœŕřśšşťţūůűųźżžа-я]"
 PATTERN = rf"(?:^|{_NO_LETTER})(?:{_WORDS})(?:{_NO_LETTER}|$)|{_JAPANESE}"
-"""A text with a word for totals anywhere: `College total`, `TOTAL1`, `Gesamtaufwand`."""
+"""Matches text with a word for totals anywhere: `College total`, `TOTAL1`, `Gesamtaufwand`."""
 _TOTAL = re.compile(PATTERN)
 _HINT = re.compile(r"\s*(?:all\s+\w+|(?:[hs][12]|fy|full year|ytd)[\s/-]*(?:\d{2}|\d{4})?)\s*")
 _FILLERS = (
@@ -35,7 +35,7 @@ _BALANCES = (
     r"|saldo (?:początkowe|końcowe|otwarcia|zamknięcia)|期首残高|期末残高|[前次]月繰越|[前次]期繰越|繰越残高"
 )
 BALANCE = rf"(?:^|{_NO_LETTER})(?:{_BALANCES})(?:{_NO_LETTER}|$)"
-"""A text that labels an opening or closing balance among movements."""
+"""Matches text that labels an opening or closing balance among movements."""
 _PLAIN_BALANCE = re.compile(rf"(?:^|[^a-z])(?:{plain(_BALANCES)})(?:[^a-z]|$)")
 
 
@@ -57,9 +57,9 @@ _SUBTOTAL = re.compile(r"\bsub[\s-]*(?:tot|sum)|\bzwischensumme|\bsous[\s-]*tot|
 
 
 class Label(IntEnum):
-    """How strongly a text labels a total.
+    """How strongly a label says that its row is a total.
 
-    Not at all, possibly (`All regions`, `H1`), as a part of a longer text, or as its only meaning.
+    Not at all, possibly (`All regions`, `H1`), with a word in a longer text, or with nothing but such words.
     """
 
     NONE = 0
@@ -79,7 +79,7 @@ def label_of(text: str) -> Label:
 
 
 def is_subtotal(text: str) -> bool:
-    """Whether the text has a word for subtotals, which no name of a line has."""
+    """Whether the text has a word for subtotals, which never occurs in the name of a line."""
     return _SUBTOTAL.search(text.lower()[:200]) is not None
 
 

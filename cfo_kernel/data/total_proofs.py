@@ -3,9 +3,9 @@
 Each figure of a total has to be the sum of the same rows, within the rounding of the digits shown; a figure that cannot
 be added, such as a price, has to follow from the others in the way that it does in every row (`total_ratios`).
 
-A match may be an accident. How unlikely it is is measured in bits: a figure of a million units that agrees exactly is
-worth 20 bits. How many bits are needed depends on how many sums were tried and on what else says that the row is a
-total: its label, empty cells in its name, or nothing.
+A match may be a coincidence. Bits measure how unlikely that is: a figure of a million units that agrees exactly is
+worth 20 bits. How many bits are needed depends on how many sums were tried, and on the other evidence for a total: its
+label, empty cells in its name, or none.
 """
 
 from collections.abc import Sequence
@@ -33,9 +33,9 @@ class Proof:
     """A proof that the row at `total` is the sum of the rows at `parts`, which are positions in the grid.
 
     `columns` are those that add up. The proof is `whole` if each figure of the total is explained; otherwise a figure
-    of a part is missing, or a few figures do not agree. `bits` is how unlikely an accident is. The parts are `natural`
-    if they are all rows up to the next total or gap. The proof is `weak` if the label may be the name of a line. The
-    total may also be a `difference`: the first of the parts less the others.
+    of a part is missing, or a few figures do not agree. `bits` says how unlikely a coincidence is. The parts are
+    `natural` if they are all rows up to the next total or gap. The proof is `weak` if the label may be the name of a
+    line. The total may also be a `difference`: the first of the parts less the others.
     """
 
     total: int
@@ -71,7 +71,7 @@ def rounding(count: int) -> int:
 def bits_needed(
     sign: Sign, rows: int, *, is_single: bool, is_natural: bool, is_exact: bool, is_nameless: bool
 ) -> float:
-    """How many bits prove a total among this many rows."""
+    """The number of bits needed to prove a total among this many rows."""
     tried = log2(2 * rows)
     match sign:
         case Sign.LABELLED:

@@ -1,7 +1,7 @@
-"""Recognises the figures of a total that are not sums, because their column cannot be added.
+"""Recognizes the figures of a total that are not sums, because their column cannot be added.
 
 Prices, percentages and averages follow from other columns of the same row, in the same way in every row, or are the
-mean of the parts. So they are no further evidence.
+mean of the parts. Such figures are therefore no additional evidence.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,7 +27,7 @@ _RELATIONS: tuple[Relation, ...] = (
 
 
 def follow(grid: Grid, total: int, parts: Sequence[int], added: Sequence[int], others: Sequence[int]) -> float | None:
-    """How unlikely it is in bits that the columns `others` of the total follow from the others by accident.
+    """How unlikely it is, in bits, that the columns `others` of the total follow from its other columns by chance.
 
     None if one of them does not follow.
     """
@@ -42,19 +42,19 @@ def follow(grid: Grid, total: int, parts: Sequence[int], added: Sequence[int], o
 
 
 def is_same(grid: Grid, total: int, parts: Sequence[int], c: int) -> bool:
-    """Whether all rows have the same figure, such as a year."""
+    """Whether all rows have the same figure in the column, such as a year."""
     figures = [grid.rows[at].figures[c] for at in parts]
     return len(figures) > 1 and all(figure == grid.rows[total].figures[c] for figure in figures)
 
 
 def is_balance(grid: Grid, total: int, parts: Sequence[int], c: int) -> bool:
-    """Whether the column is a running balance, and the figure that of the last row, which a total repeats."""
+    """Whether the column is a running balance, and the total repeats the figure of the last row."""
     words = {plain(word) for word in column_names.words(grid.names[c])}
     return bool(words & _BALANCES) and grid.rows[total].figures[c] == grid.rows[max(parts)].figures[c]
 
 
 def _is_mean(grid: Grid, total: int, parts: Sequence[int], added: Sequence[int], c: int) -> bool:
-    """Whether the figure is the mean of the parts, perhaps weighted by a column that adds up."""
+    """Whether the figure is the mean of the parts, possibly weighted by a column that adds up."""
     figure = grid.rows[total].figures[c]
     pairs = [(grid.rows[at], grid.rows[at].figures[c]) for at in parts]
     known = [(row, value) for row, value in pairs if value is not None]
@@ -72,7 +72,7 @@ def _is_mean(grid: Grid, total: int, parts: Sequence[int], added: Sequence[int],
 
 
 def _is_ratio(grid: Grid, total: int, parts: Sequence[int], c: int) -> bool:
-    """Whether the figure is the same ratio of two other columns as in the parts, or in all rows if these are few."""
+    """Whether the figure is the same ratio of two other columns as in the parts, or as in all rows if parts are few."""
     rows = [grid.rows[at] for at in (total, *parts) if grid.rows[at].figures[c] is not None]
     if len(rows) <= _FEWEST:
         rows = [row for row in grid.rows[:_MOST_ROWS] if row.figures[c] is not None]
@@ -94,7 +94,7 @@ def _is_ratio(grid: Grid, total: int, parts: Sequence[int], c: int) -> bool:
 def _agrees(
     relation: Relation, row: Sequence[float | None], units: Sequence[float], at: tuple[int, int, int], factor: int
 ) -> bool:
-    """Whether the figure is that ratio, within the rounding of all three figures."""
+    """Whether the figure agrees with this ratio, within the rounding of all three figures."""
     a, b, value = (row[i] for i in at)
     if a is None or b is None or value is None or not b or not a + b:
         return False

@@ -1,7 +1,7 @@
 """Reads the figures of the table `staging` for the search for totals.
 
-A small table is read whole. From a large one only the rows that may be totals are read, because their label or an empty
-cell says so; the rows between two of them are read as one row of sums.
+A small table is read whole. In a large one, only rows that may be totals, judging by their label or an empty cell, are
+read individually. The rows between two of them are read as one row of sums.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -47,7 +47,7 @@ def read_grid(connection: duckdb.DuckDBPyConnection, remembered: RememberedCells
 
 
 def _numbers_lines(connection: duckdb.DuckDBPyConnection, columns: Sequence[Column]) -> bool:
-    """Whether the leftmost column has the ascending numbers of the lines that the next one names."""
+    """Whether the leftmost column numbers the lines in ascending order, and the next column names them."""
     if len(columns) < _FEWEST or columns[0].scale or columns[1].kind is not Kind.TEXT:
         return False
     number, name = quoted(columns[0].name), quoted(columns[1].name)
@@ -86,7 +86,7 @@ def _exact(column: Column, name: str | None = None) -> str:
 
 
 def _integer(value: str | None) -> int | None:
-    """The decimal as a whole number of units of its last digit."""
+    """The decimal as an integer in units of its last digit."""
     return None if value is None else int(value.replace(".", ""))
 
 
@@ -98,7 +98,7 @@ def _whole(
     remembered: RememberedCells,
     leftmost: str,
 ) -> Grid | None:
-    """All rows of a small table. Figures among the cells of text columns are figures too."""
+    """All rows of a small table, including the figures in its text columns."""
     cells = _cells(connection, keys, count) + _cells(connection, figures, count, are_figures=True)
     read = [
         total_cells.figures_among(found) if c.kind is Kind.TEXT else None for c, found in zip(keys, cells, strict=False)
@@ -186,7 +186,7 @@ def _compressed(
 
 
 def _suspicious(keys: Sequence[Column], filled: Sequence[int], count: int, labels: Collection[int]) -> str:
-    """SQL for the rows of a large table that may be totals: by a label, or a cell that is rarely empty."""
+    """SQL for the rows of a large table that may be totals: by a label, or an empty cell in a column that has few."""
     conditions = [
         f"{quoted(c.name)} IS NULL"
         for c, n in zip(keys, filled, strict=True)

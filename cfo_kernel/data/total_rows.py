@@ -2,7 +2,7 @@
 
 Runs in the ingest worker, on the table `staging`. A row is removed only if it is labelled as a total, or has no name,
 and arithmetic proves each of its figures (`total_proofs`). Other rows that look like totals are kept, with a decision:
-those whose figures prove nothing, those that add up others but have a name, such as `Net assets`, and all those of a
+those whose figures prove nothing, those that add up others but have a name, such as `Net assets`, and all totals in a
 statement (`total_statements`).
 """
 
@@ -42,10 +42,12 @@ def remove_total_rows(
     *,
     is_typed: bool = False,
 ) -> list[Decision]:
-    """Deletes the proven totals from `staging`. Returns the decisions, and those about rows that look like totals.
+    """Deletes the proven totals from `staging`.
 
-    A word such as `Total` may have kept a column of dates from its type, which is inferred again unless the table
-    `is_typed`; the decisions on such a column are made again too.
+    Returns the given decisions, and those about rows that look like totals.
+
+    A word such as `Total` may have kept a column of dates as text. Unless the table `is_typed`, the type of such a
+    column is inferred again, and the decisions about it are replaced.
     """
     remembered = read_remembered(connection)
     grid = read_grid(connection, remembered)
@@ -63,14 +65,14 @@ def remove_total_rows(
     kept = [d for d in decisions if d.column not in again or d.kind is DecisionKind.FORMAT]
     left = {*rows.of(sorted(gone), len(gone))}
     kept = [d for d in kept if d.kind is not DecisionKind.PERCENT or not d.rows or not left >= {*d.rows}]
-    remembered = read_remembered(connection)  # also of columns that have their type only now
+    remembered = read_remembered(connection)  # now including columns that have just been converted
     dashes = {name: [rowid for rowid in rowids if rowid not in gone] for name, rowids in remembered.dashes.items()}
     settled = set_proven_zeros(connection, grid, proofs.values(), dashes, rows, [*kept, *made])
     return [*settled, *total_decisions.about(grid, proofs, removed, shares, rows)]
 
 
 def _remove(connection: duckdb.DuckDBPyConnection, rowids: Sequence[int]) -> set[str]:
-    """Deletes the rows. Returns the names of the text columns in which they had a cell."""
+    """Deletes the rows. Returns the names of the text columns in which they had a value."""
     if not rowids:
         return set()
     among = f"rowid IN ({', '.join(map(str, rowids))})"
@@ -120,9 +122,9 @@ def _is_gap(grid: Grid, before: int, at: int) -> bool:
 
 
 def _similar_names(grid: Grid, places: Sequence[int], unproven: set[int]) -> Iterator[list[int]]:
-    """The rows whose names differ only in their numbers, as in a statement with a block for each region.
+    """Groups of rows whose names differ only in their numbers, as in a statement with a block for each region.
 
-    Labelled rows that are not proven may add up the rows of such a name, so they are searched with them.
+    Labelled rows that are not proven may add up the rows of a group, so each group is also searched together with them.
     """
     by_name: dict[str, list[int]] = {}
     for at in places:

@@ -1,6 +1,6 @@
 """Searches a grid for totals of the rows above or below them.
 
-When a subtotal is proven, it stands for its parts, so that the total above it is found in the next pass.
+Once a subtotal is proven, it replaces its parts, so that the next pass can find the total above it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,8 +22,8 @@ _RESULT = 6.0
 class Search:
     """The search over the rows at `places`, which are all rows with figures or those with similar names.
 
-    `signs` are those of all rows of the grid, and `starts` the rows below a gap. Rows that only have a name are taken
-    for totals if the search `takes_names`, and with fewer bits by the `relief`.
+    `signs` has the signs of all rows in the grid, and `starts` the rows below a gap. If the search `takes_names`, rows
+    that only have a name may be totals too. Their proofs need fewer bits by the `relief`.
     """
 
     grid: Grid
@@ -39,7 +39,7 @@ class Search:
         active = list(self.places)
         for _ in range(_PASSES):
             found = sorted(self._matches(active), key=_priority)
-            # A single row is the last resort, because its total may equal another row too.
+            # A total of a single row is the last resort, because it may equal another row too.
             found = [proof for proof in found if len(proof.parts) > 1] or found
             found = [proof for proof in found if not self._waits(proof, found)] or found
             used: set[int] = set()
@@ -65,7 +65,10 @@ class Search:
                 yield min(found, key=_priority)
 
     def _waits(self, proof: Proof, found: Sequence[Proof]) -> bool:
-        """Whether a part of a named row is a total too. Its own parts are found first, as statements are chains."""
+        """Whether a part of a named total is itself a total.
+
+        Its parts are found first, because statements are chains.
+        """
         totals = {other.total for other in found} - {*self.proofs}
         return proof.sign is Sign.NAMED and not totals.isdisjoint(proof.parts)
 
@@ -106,7 +109,7 @@ class Search:
         return Proof(at, parts, sign, found.added, found.is_whole, found.is_exact, is_natural, found.bits)
 
     def _fits(self, at: int, parts: tuple[int, ...], found: Evidence) -> bool:
-        """Whether the proof is more than an accident of one figure, and the names of the rows allow it."""
+        """Whether the proof is more than a coincidence in one figure, and the names of the rows allow it."""
         filled = [part for part in parts if any(self.grid.rows[part].figures)]
         if len(parts) > 1 and len(filled) == 1 and self._is_total(filled[0]):
             return False  # it only repeats another total
@@ -128,6 +131,9 @@ class Search:
 
 
 def _priority(proof: Proof) -> tuple[bool, bool, int, bool, int, bool, int]:
-    """Sorts the surest proof first: of two that are as sure, a total of the rows above it."""
+    """A sort key that puts the surest proof first.
+
+    If two are equally sure, a total of the rows above it comes first.
+    """
     strength = not proof.is_natural, not proof.is_whole, -proof.sign, not proof.is_exact, -round(proof.bits)
     return *strength, proof.parts[0] > proof.total, len(proof.parts)

@@ -1,4 +1,4 @@
-"""Recognises rows with the shares of a total, such as `Percentage of total` below the ageing of receivables."""
+"""Recognizes rows with the shares of a total, such as `Percentage of total` below the ageing of receivables."""
 
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import replace
@@ -11,7 +11,7 @@ _WHOLE = 100
 
 
 def without_shares(rows: Sequence[Row], percentages: Sequence[Set[int]]) -> Sequence[Row]:
-    """The rows, with percentages as shares in those that have no other figures.
+    """The rows. Those that have only percentages in columns of amounts have them as `shares` instead of figures.
 
     `percentages` are the ids of the rows with a percentage, for each column of figures.
     """
@@ -32,7 +32,7 @@ def _as_shares(row: Row, columns: Sequence[int]) -> Row:
 
 
 def share_rows(grid: Grid, totals: Iterable[int]) -> list[int]:
-    """The positions of the rows with nothing but percentages that one of these totals proves."""
+    """The positions of rows with only percentages that are the shares of one of these totals."""
     known = [*totals]
     return [
         at
@@ -42,7 +42,7 @@ def share_rows(grid: Grid, totals: Iterable[int]) -> list[int]:
 
 
 def _has_shares(grid: Grid, row: Row, total: Row) -> bool:
-    """Whether the percentages are the shares of the total's figures in one of them, which is 100%."""
+    """Whether the percentages are the shares of the total's figures, relative to the figure at 100%."""
     both = [c for c, share in enumerate(row.shares) if share is not None and total.figures[c] is not None]
     shares = {c: Fraction(row.shares[c] or 0, 10 ** grid.scales[c]) for c in both}
     figures = {c: Fraction(total.figures[c] or 0, 10 ** grid.scales[c]) for c in both}

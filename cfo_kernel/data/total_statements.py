@@ -1,4 +1,4 @@
-"""Recognises statements, whose totals are lines that people ask for by name, so that they are kept.
+"""Recognizes statements, whose totals are kept because they are lines that people ask for by name.
 
 Totals are left out of a list so that a sum over its rows is its total. In a statement, a sum over all lines is
 meaningless anyway: it would add assets to liabilities, or revenue to costs and gross profit.
@@ -17,7 +17,7 @@ _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 
 
 def is_statement(grid: Grid, proofs: Mapping[int, Proof]) -> bool:
-    """Whether the lines have names of their own, and there are years side by side or lines that result from others."""
+    """Whether the lines have their own names, and there are years side by side or lines computed from other lines."""
     if not grid.is_whole or grid.has_dates or _has_groups(grid):
         return False
     return _has_years(grid) or any(_is_line(proof) for proof in proofs.values()) or _has_sides(grid, proofs)

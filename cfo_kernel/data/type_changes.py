@@ -14,14 +14,14 @@ _COMMENTS = "SELECT column_name, comment FROM duckdb_columns() WHERE table_name 
 
 @dataclass(frozen=True)
 class TypeChanges:
-    """Changes of types that `apply` makes. Until then, the columns of `table` keep their text."""
+    """Type changes that `apply` makes together. Until then, the columns of `table` keep their text."""
 
     connection: duckdb.DuckDBPyConnection
     table: str
     _changes: dict[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
 
     def add(self, name: str, kind: str, value: str) -> None:
-        """Adds the change of a column to this type, with the SQL `value` for its cells."""
+        """Adds a change of a column's type, with the SQL `value` for its cells."""
         self._changes[name] = kind, f"CAST({value} AS {kind})"
 
     def apply(self) -> None:

@@ -43,7 +43,7 @@ def infer_again(
 ) -> list[Decision]:
     """Infers the types of some text columns of `staging` after rows were removed.
 
-    Totals have proven that those of `figures` hold figures, so words in them are read as empty.
+    The totals of the columns in `figures` have proven that they hold figures, so words in them are read as empty.
     """
     changes = TypeChanges(connection, "staging")
     columns = [column for column in text_columns(changes) if column.name in names]
@@ -106,7 +106,7 @@ def _read(column: TextColumn, marks: tuple[Mark, ...], rows: SourceRows) -> tupl
 
 
 def _decimal_mark(columns: Sequence[TextColumn]) -> Mark | None:
-    """The decimal mark used in this file, if any value in it shows which one that is."""
+    """The decimal mark used in this file, or None if no value in it shows which one it is, or values disagree."""
     marks: set[Mark] = {mark for column in columns if (mark := amounts.proven_mark(column))}
     return marks.pop() if len(marks) == 1 else None  # columns that disagree settle nothing
 

@@ -27,7 +27,7 @@ class UndefinedPercentages:
         return len(self.measures)
 
     def evaluate(self, row: Sequence[Any]) -> list[str]:
-        """Notes for the result."""
+        """Returns notes for the result."""
         return [_note(name, count) for name, count in zip(self.measures, row, strict=True) if count]
 
 

@@ -1,4 +1,4 @@
-"""Makes the tables that consist of several files, and stores them in a workspace's `.cache/` like those of a file."""
+"""Creates the tables that combine several files, and stores them in a workspace's `.cache/` like other tables."""
 
 import asyncio
 import hashlib
@@ -25,13 +25,16 @@ _MAX_DECISIONS, _MAX_NOTES = 1000, 100
 Files = dict[str, Path]
 """The Parquet file of each table, by the table's name."""
 Unite = Callable[[str, Sequence[Path], Sequence[Source], Path], Awaitable[Manifest]]
-"""Has the worker put the tables in these Parquet files together: name, files, sources, folder."""
+"""Has the worker combine the tables in these Parquet files.
+
+The arguments are a name, the files, the sources and a folder.
+"""
 
 
 class UnionCache:
-    """Puts unions in the place of their parts.
+    """Replaces the parts of each union with the union.
 
-    Each file of a union lists the whole table as its own, since its rows are in it.
+    Each file lists the whole union as its own table, since the file's rows are part of it.
     """
 
     def __init__(self, data: Path, cache: Path, format: int, unite: Unite) -> None:
@@ -42,7 +45,7 @@ class UnionCache:
         """The names that the parts had as separate tables."""
 
     async def united(self, datasets: Sequence[Dataset], files: Files) -> tuple[Sequence[Dataset], Files, bool]:
-        """The datasets and files with unions. The last value is False if another attempt may combine more."""
+        """The datasets and files, with unions. The last value is False if another attempt might combine more."""
         self.folders, self.parts = set(), set()
         parts = [part for dataset in datasets for part in _parts(dataset)]
         if len(parts) < 2:
@@ -127,7 +130,7 @@ def _source(part: Part) -> Source:
 
 
 def _with_unions(dataset: Dataset, unions: dict[str, Table], proposals: dict[str, ProposedUnion]) -> Dataset:
-    """The dataset with each union once in the place of its parts, and with the proposal that begins with it."""
+    """The dataset with each union in place of its parts, and with the proposal that begins with this dataset."""
     tables = dict.fromkeys(table.name for table in (unions.get(table.name, table) for table in dataset.tables))
     known = {table.name: table for table in (*dataset.tables, *unions.values())}
     proposal = next((proposals[name] for name in (dataset.file, *tables) if name in proposals), None)

@@ -1,4 +1,4 @@
-"""The origin of the rows of a part of a union, as the engine tells it to the ingest worker."""
+"""The origin of the rows in a part of a union, as the engine describes it to the ingest worker."""
 
 from datetime import date
 
@@ -6,10 +6,10 @@ from cfo_kernel.values import Value
 
 
 class Source(Value):
-    """Where the rows of a part are from.
+    """Where the rows of a part come from.
 
     `start` is the first day of the period in the file's name. It becomes a column if no part `has_date` columns of its
-    own, because a second date would only raise the question which one is meant. `columns` are the part's columns, and
+    own, because a second date would only raise the question of which one to use. `columns` are the part's columns, and
     `empty` are those without a value.
     """
 

@@ -43,7 +43,7 @@ def unite(connection: duckdb.DuckDBPyConnection, parts: Sequence[Path], sources:
 
 
 def _repeated(connection: duckdb.DuckDBPyConnection, file: str, period: str | None) -> list[Decision]:
-    """A decision about rows that occur in several files. Without a date, equal rows may be those of several periods."""
+    """A decision about rows that occur in several files. Without a date, equal rows may belong to different periods."""
     described = [(name, kind) for name, kind, *_ in connection.execute("DESCRIBE staging").fetchall()]
     own = [quoted(name) for name, _ in described if name not in (file, period)]
     if not any(kind.startswith(("DATE", "TIMESTAMP")) for name, kind in described if quoted(name) in own):

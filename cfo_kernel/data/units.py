@@ -67,7 +67,7 @@ def is_unit(text: str) -> bool:
 
 @lru_cache(maxsize=1 << 12)
 def scale_of(text: str) -> str | None:
-    """The name of the scale that a title or a name gives for figures: `thousands` for `Balance sheet (EUR '000)`."""
+    """The scale of the figures according to a title or name: `thousands` for `Balance sheet (EUR '000)`."""
     for segment in _SEGMENT.findall(text):
         for start in (0, *(found.start() for found in _BEFORE.finditer(segment))):
             words = _words(segment[start:]) if is_unit(segment[start:]) else []
@@ -100,5 +100,5 @@ def _words(text: str) -> list[str]:
 
 
 def _parts(word: str) -> list[str]:
-    """The parts of a currency and a scale in one word, as in `USDm`."""
+    """A currency and a scale in one word, as in `USDm`, or else the word itself."""
     return [word[:3], word[3]] if len(word) == 4 and word[:3].upper() in _CODES and word[3] in "mk" else [word]

@@ -14,7 +14,7 @@ def plain(text: str) -> str:
 
 
 def listed(text: str) -> frozenset[str]:
-    """The words of a text."""
+    """The words in the string."""
     return frozenset(text.split())
 
 
@@ -45,7 +45,7 @@ DATE_NAMES = listed(
 VAGUE_DATE_NAMES = listed(
     "data start end day tag jour dia giorno dzien dag due posting posted booking booked effective hired valuta termin"
 )
-"""Those of them that may also be the header of amounts."""
+"""The words in `DATE_NAMES` that may also be the header of a column of amounts."""
 DATE_ENDINGS = ("datum", "tag", "date", "dag")
 JAPANESE_DATES = ("日付", "期日", "年月日", "日")
 HOUR_NAMES = listed(
@@ -81,7 +81,7 @@ FOOTER_WORDS = listed(
     " wydrukowano wygenerowano utworzono zrodlo zrodla uwaga uwagi strona raport koniec"
     " 印刷 作成 出典 注 注記 備考"
 )
-"""Words with which a line below a table begins."""
+"""Words that a line below a table may begin with."""
 PENDING_WORDS = listed(
     "tbd tbc tba tbn open offen ouvert abierto pendiente aperto aberto pendente openstaand oppen oppet otwarte otwarta"
     " pending ausstehend unknown unbekannt inconnu desconocido sconosciuto desconhecido onbekend okand nieznany"
@@ -105,9 +105,9 @@ BLOCK_NAMES = frozenset(
         " spolka klient dostawca 部門 部署 事業部 原価センタ 支店 会社 勘定科目 取引先"
     )
 )
-"""What the blocks of a report are: the names that precede their headings."""
+"""Names for the blocks of a report, which precede the values in their headings."""
 PAGE_WORDS = listed("page pagina página seite blatt sida strona folio sheet ページ 頁 p pg pag")
-"""Words that say the number of a page."""
+"""Words that precede a page number."""
 SIDES = (
     (
         listed(
@@ -129,4 +129,4 @@ SIDES = (
         ),
     ),
 )
-"""The two sides of a statement: first the left one."""
+"""The names of the two sides of a statement, the left one first."""

@@ -19,7 +19,7 @@ from cfo_kernel.errors import PlanInvalid
 from cfo_kernel.sql_text import quoted
 
 _NUMBERED = {Grain.MONTH: "12 * year({0}) + month({0})", Grain.QUARTER: "4 * year({0}) + quarter({0})"}
-"""Periods that are strings get consecutive numbers, so that the previous period has the number minus one."""
+"""SQL that numbers periods that are strings, so that the number of the previous period is one less."""
 
 
 @dataclass(frozen=True)
@@ -124,10 +124,9 @@ class WindowCompiler:
         return name, order
 
     def _step(self, window: str, order: str) -> WindowStep | None:
-        """How the periods of a group follow each other, or None if the predecessor is just the previous row of the
-        result.
+        """How the periods of a group follow each other, or None if each is compared with the previous row.
 
-        That is the case for groups without a grain and for days: books have no rows on weekends, so the previous
+        The latter is the case for groups without a grain and for days: books have no rows on weekends, so the previous
         calendar day is often missing, and a comparison with it would be null.
         """
         grain, column = self._grains.get(order, (None, ""))

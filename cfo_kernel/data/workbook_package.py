@@ -40,15 +40,17 @@ _FORMATS = {
     "content.xml": Content.OPEN_DOCUMENT,
     "mimetype": Content.OPEN_DOCUMENT,
 }
-"""The formats by parts of their packages. The parser would read any of them, whatever the file's name says."""
+"""The formats, by parts of their packages. The parser would read any of them, whatever the file's name says."""
 _XML, _MANIFEST = (".xml", ".rels"), "META-INF/manifest.xml"
 _LETTERS, _DIGITS = bytes(range(65, 91)), b"0123456789"
 
 
 @dataclass
 class Suspects:
-    """The parts that may have cells with errors or with formulas that were never calculated, and those that may have
-    hidden rows or columns.
+    """The parts that must be examined.
+
+    Those in `lost` may have cells with errors or with formulas that were never calculated, and those in `hidden` may
+    have hidden rows or columns.
     """
 
     lost: set[str] = field(default_factory=set[str])
@@ -82,7 +84,7 @@ def check_package(path: Path, content: Content) -> Suspects:
 
 
 def _check_format(archive: zipfile.ZipFile, name: str, content: Content) -> None:
-    """Refuses a workbook that is not in the format of its name, because the safeguards are those of that format."""
+    """Refuses a workbook that is not in the format of its name, because the safeguards depend on that format."""
     parts = {entry.filename.lower().replace("\\", "/") for entry in archive.infolist()}
     found = {_FORMATS[part] for part in parts if part in _FORMATS}
     if found - {content} or (not found and content is not Content.OFFICE_OPEN_XML):
@@ -91,7 +93,10 @@ def _check_format(archive: zipfile.ZipFile, name: str, content: Content) -> None
 
 
 def check_directory(path: Path) -> None:
-    """Counts the parts from the archive's last bytes, because reading a list of millions would take minutes."""
+    """Refuses an archive with too many parts.
+
+    They are counted in the archive's last bytes, because reading a list of millions would take minutes.
+    """
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - _END_SIZE - _MAX_COMMENT - _END_64_SIZE))
         tail = file.read()
@@ -100,7 +105,7 @@ def check_directory(path: Path) -> None:
         raise _damaged(path.name, "the end of its ZIP archive is missing")
     count, size = struct.unpack_from("<HI", tail, at + 10)
     end_64 = tail[max(0, at - _END_64_SIZE) : at]
-    if len(end_64) == _END_64_SIZE and end_64.startswith(_END_64):  # it overrides the other, as for `zipfile`
+    if len(end_64) == _END_64_SIZE and end_64.startswith(_END_64):  # it overrides the other, as in `zipfile`
         count, size = struct.unpack_from("<QQ", end_64, 32)
     if count > _MAX_ENTRIES or size > _MAX_DIRECTORY:
         raise FileTooLarge(f"{path.name} has more than {_MAX_ENTRIES:,} parts. Save it again as .xlsx.")
@@ -109,7 +114,7 @@ def check_directory(path: Path) -> None:
 def _check_part(
     archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str, suspects: Suspects, *, has_references: bool
 ) -> None:
-    """Checks a part. Only Office Open XML `has_references` to cells."""
+    """Checks a part. `has_references` is true for Office Open XML, the only format with references to cells."""
     if entry.flag_bits & _ENCRYPTED:
         raise UnreadableFile(f"{name} is password-protected. Save it without a password.")
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):

@@ -43,11 +43,11 @@ _WITHOUT_CELLS = (  # not a dict, because the kinds are not hashable
 
 @dataclass(frozen=True)
 class Sheet:
-    """A sheet with its table, its rows and the decisions about it, or with the reason why it has no table.
+    """A sheet with its table, its rows and the decisions about it, or the reason why it has no table.
 
     The figures of the columns `in_percent` are percentages, and those of `as_percent` are fractions that the sheet
     shows as percentages. Those of the columns `incomplete` lack the values of formulas that were never calculated.
-    `blocks` has the columns that headings become, by the rows of `table`.
+    `blocks` has the columns made of headings, with their values by row of `table`.
     """
 
     name: str
@@ -86,7 +86,7 @@ def read_sheets(path: Path) -> Iterator[Sheet]:
     except PasswordError as error:
         raise UnreadableFile(f"{path.name} is password-protected. Save it without a password.") from error
     except CalamineError as error:
-        if "Cell limit" in str(error):  # the parser's own, for a sheet whose cells are far apart
+        if "Cell limit" in str(error):  # the parser's own limit, for a sheet whose cells are far apart
             raise FileTooLarge(
                 f"{path.name} has too many cells, or cells that are too far apart. Split the workbook."
             ) from error
@@ -118,7 +118,7 @@ class _Source:
 
 
 def _read_tables(name: str, grid: Grid, source: _Source) -> Iterator[Sheet]:
-    """The tables of a sheet. Those after the first have a number after the name of the sheet."""
+    """The tables of a sheet. From the second one on, a number is appended to the name of the sheet."""
     if not grid.rows:
         yield Sheet(name, left_out="it is empty")
         return

@@ -288,9 +288,9 @@ class WorkspaceData:
         return await self._ask("adopt", quoted(name), {name: file}, file=target, timeout=seconds, **limits)
 
     async def write_sheet(self, source: Path, workbook: Path, sheet: str, mode: str, to: Path) -> dict[str, Any]:
-        """Writes a result file to a sheet of the workbook, and saves that as `to`. Returns rows, columns and range.
+        """Writes a result file to a sheet of the workbook, and saves the workbook as `to`.
 
-        Raises `SheetInvalid`.
+        Returns the row count, the column count and the cell range. Raises `SheetInvalid`.
         """
         arguments: dict[str, Any] = {"source": str(source), "workbook": str(workbook), "sheet": sheet, "mode": mode}
         return await self._ingest.ask("write_sheet", self._ingest_timeout, **arguments, to=str(to))
@@ -298,7 +298,7 @@ class WorkspaceData:
     async def export(self, file: Path, format: DownloadFormat, to: Path, selection: RowSelection = ALL_ROWS) -> None:
         """Writes the selected rows of a thread's Parquet file to `to`, as CSV or as a workbook.
 
-        It uses a separate process, because a million rows take a minute and ingestion must not wait for that. Raises
+        Uses a separate process, because a million rows take a minute and ingestion must not wait for that. Raises
         `SheetInvalid` if the rows do not fit in a sheet, and the errors of `page`.
         """
         async with self._exporting:

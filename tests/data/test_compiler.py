@@ -457,7 +457,7 @@ ERRORS: list[tuple[Json, type[QueryError], str]] = [
     (
         {"joins": [{"table": "accounts", "left": "units", "right": "account_key"}], "group_by": [{"column": "account_key"}]},
         PlanInvalid,
-        "account_key is a column of several tables. Write ledger.account_key or accounts.account_key.",
+        "account_key is a column in several tables. Write ledger.account_key or accounts.account_key.",
     ),
     (
         {
@@ -468,7 +468,7 @@ ERRORS: list[tuple[Json, type[QueryError], str]] = [
             "select": TOTAL,
         },
         PlanInvalid,
-        "account_key is a column of several tables. Write ledger.account_key or accounts.account_key.",
+        "account_key is a column in several tables. Write ledger.account_key or accounts.account_key.",
     ),
     ({}, PlanInvalid, "selects nothing"),
     ({"group_by": [DEPT, DEPT]}, PlanInvalid, "the same name: dept, dept. Rename one."),

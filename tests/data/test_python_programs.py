@@ -83,7 +83,7 @@ async def test_a_file_is_weighed_again_while_it_is_copied(tmp_path: Path) -> Non
                 os.truncate(call.scratch / name, 60 << 20)
             return result
 
-    with pytest.raises(PythonFailed, match="it left more than 100 MB"):
+    with pytest.raises(PythonFailed, match="it wrote more than 100 MB of files"):
         await run(GrowingExecutor("a.bin", "b.bin"), tmp_path)
     assert list(tmp_path.iterdir()) == []
 
