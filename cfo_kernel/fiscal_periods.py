@@ -1,7 +1,7 @@
 """Recognizes the names of fiscal periods, and sorts them chronologically: `P03`, `FY24 Q1`, `1. Quartal 2024`.
 
-A period has a unit (year, half, quarter, period, week), a number in it, and a year, unless the texts have none. The
-words are those of the ten languages in which files are read.
+A period has a unit (year, half, quarter, period, week), a number and, unless the labels omit it, a year. The words
+cover the ten languages that files may be written in.
 """
 
 import re
@@ -49,7 +49,7 @@ _SEPARATORS = re.compile(r"[\s./'’_\-:,()º°ª]*")
 
 
 class Period(NamedTuple):
-    """A period. `year` and `number` are 0 if the text has none."""
+    """A period. `year` and `number` are 0 if the label does not contain them."""
 
     year: int
     number: int
@@ -57,9 +57,10 @@ class Period(NamedTuple):
 
 
 def ordered(name: str, texts: Iterable[str]) -> tuple[str, ...]:
-    """The distinct texts in chronological order, or none if they are not all periods of one unit.
+    """The distinct labels in chronological order. Empty unless all of them are periods with the same unit.
 
-    `name` is that of their column. Without a year, a letter and a number may be any code, unless the name says more.
+    `name` is the name of their column. A letter with a number but no year may be any code, unless the column's name
+    indicates a period.
     """
     different: dict[str, Period] = {}
     for text in texts:
@@ -80,7 +81,7 @@ def ordered(name: str, texts: Iterable[str]) -> tuple[str, ...]:
 
 @lru_cache(maxsize=1 << 12)
 def period_of(text: str) -> Period | None:
-    """The period that the text names, or None."""
+    """The period that the label stands for, or None."""
     if not text or len(text) > _LONGEST or not any(c.isdigit() for c in text):
         return None
     plain = "".join(c for c in unicodedata.normalize("NFKD", text.lower()) if not unicodedata.combining(c))
@@ -92,7 +93,7 @@ def period_of(text: str) -> Period | None:
 
 
 def _numeric(plain: str, tokens: list[str]) -> Period | None:
-    """A period in digits alone: 2024.003 or 003/2024, or the fiscal year 2023/24."""
+    """A period written only in digits: 2024.003 or 003/2024, or the fiscal year 2023/24."""
     if len(tokens) != 2:
         return None
     first, last = tokens
@@ -124,7 +125,7 @@ def _worded(tokens: list[str]) -> Period | None:
 
 
 def _numbers_of(tokens: list[str], units: list[int]) -> Iterator[int]:
-    """The places of the number of a unit: after it, as in Q1, or before it, as in 1. Quartal."""
+    """The possible positions of a unit's number: after the unit, as in Q1, or before it, as in 1. Quartal."""
     behind = units[0] + 1
     if behind < len(tokens) and tokens[behind].isdecimal():
         yield behind

@@ -1,7 +1,7 @@
-"""The `Host` header of a request: the name in it, and whether that name can only mean this machine.
+"""Parses the `Host` header of a request, and checks whether it can only refer to this machine.
 
-A server on this machine checks it, so that pages from other sites cannot reach the server through a name that resolves
-to 127.0.0.1 (DNS rebinding).
+A server on this machine checks the header, so that pages from other sites cannot reach the server through a name that
+resolves to 127.0.0.1 (DNS rebinding).
 """
 
 import ipaddress
@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 
 def is_loopback(host: str) -> bool:
-    """Whether the name or address can only mean this machine."""
+    """Whether the name or address can only refer to this machine."""
     name = host.strip("[]").lower()
     if name == "localhost":
         return True

@@ -1,4 +1,4 @@
-"""The interface of a workbench: an async method for everything that a user can do, and the values that they exchange.
+"""The interface of a workbench: async methods for everything that a user can do, with their arguments and results.
 
 There are two implementations: embedded (`cfo_kernel.workbench`) and over HTTP (`cfo_kernel.remote`). Front ends use
 only the interface, and the same scenarios test both implementations.
@@ -38,7 +38,7 @@ MAX_TITLE = 80
 class ShownMessage(Value):
     """An entry in a thread as users see it: a message that a person wrote, or the outcome of its run.
 
-    `untouched` marks a continue that was sent when a countdown ran out, without a click.
+    `untouched` marks a message that continued the thread when a countdown ran out, without a click.
     """
 
     who: Literal["person", "agent"]
@@ -94,7 +94,7 @@ class Glossary(Value):
     """The glossary of a company's data, as its authors wrote it.
 
     `questions` are example questions to start with: those in the glossary or, if it has none, simple generated ones.
-    `problems` are the faults in the file, each with its line. The parts with faults are not used.
+    `problems` lists the faults in the file, each with its line. Faulty parts of the file are ignored.
     """
 
     company: str | None = None
@@ -185,8 +185,8 @@ class Thread(Protocol):
         """Sends a message and returns its run once it is accepted, without waiting for the answer.
 
         - An empty `text` continues the reply of the run `in_reply_to`, which must be waiting for review.
-        - `untouched` marks a continue after a countdown, without a click. Too many of these in a row raise
-          `ContinueLimitReached`; see `continues_left`.
+        - `untouched` marks a message that continues after a countdown, without a click. Too many of these in a row
+        raise `ContinueLimitReached`; see `continues_left`.
         - Sending the same message with the same `idempotency_key` again returns the same run.
 
         Raises `EmptyMessage`, `MessageTooLong`, `NothingToContinue`, `ThreadReadOnly` or `StorageFailed`, in which case
@@ -335,7 +335,7 @@ class Workspace(Protocol):
     async def unite(self, name: str, files: Sequence[str]) -> None:
         """Puts the tables of these files together as the table `name`, or keeps them apart if there are no files.
 
-        A file with several tables is named by the table that is meant. Writes `union:` in `datasets.yaml`. Raises
+        For a file with several tables, pass the name of the table instead. Writes `union:` in `datasets.yaml`. Raises
         `InvalidName`, `InvalidInput`, `FileNotFound`, `GlossaryInvalid` or `StorageFailed`.
         """
         ...

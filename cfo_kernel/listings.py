@@ -34,7 +34,7 @@ def workspaces(found: Iterable[W]) -> Sequence[W]:
 
 
 def which_workspace(ids: Iterable[str]) -> WorkspaceNotFound:
-    """Returns the error for when no workspace is named and there is not exactly one."""
+    """Returns the error for a missing workspace name when there is not exactly one workspace."""
     known = ", ".join(ids)
     return WorkspaceNotFound(
         f"There are several workspaces. Choose one of: {known}."

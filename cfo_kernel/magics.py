@@ -50,7 +50,10 @@ class DisplayTable:
 
     @classmethod
     def of(cls, value: Any) -> Self:
-        """Returns the value's display. Cells cannot use the value itself, which belongs to the magics' event loop."""
+        """Returns the value as a display table.
+
+        Cells cannot use the value itself, because it belongs to the magics' event loop.
+        """
         table = cls([], [])
         table._bundle = value._repr_mimebundle_()
         return table
@@ -72,7 +75,7 @@ def show(value: object) -> DisplayHandle:
 
 
 class BackgroundLoop:
-    """An event loop in a daemon thread, which does not keep the kernel from exiting."""
+    """An event loop in a daemon thread, so that it does not keep the kernel from exiting."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
@@ -231,7 +234,7 @@ class CfoMagics(Magics):
 
 
 def _latest(updates: "queue.Queue[RunProgress | None]") -> RunProgress | None:
-    """Waits for the next update and returns the latest if there are several. Returns None at the end."""
+    """Waits for the next update, and returns the latest update available. Returns None at the end."""
     update = updates.get()
     while update is not None and not updates.empty():
         update = updates.get()

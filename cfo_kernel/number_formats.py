@@ -1,12 +1,11 @@
 """Decides how the numbers in a column are shown: as amounts, percentages, rates, counts, years or codes.
 
 All front ends and exports follow this decision: tables, charts, CSV, workbooks, terminals and notebooks. It is based on
-the column's name, type and values, and on how they were computed, if that is known.
+the column's name, type and values, and on how the values were computed, if that is known.
 
 The worst mistake is to be off by a factor of 100. Values are therefore multiplied by 100 only if they are certainly
 fractions: the query divided one figure by another, the file said `12.5 %`, or the name and values have no other
-sensible reading. Values that are certainly in percent already get a percent sign. Otherwise they are shown unchanged,
-under their own name.
+sensible reading. Values that are certainly in percent already get a percent sign. All other values are shown unchanged.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ _WHOLE_TYPE = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|DECIMAL\(\d+,\s*0\
 _YEARS = (1000, 2999)
 _PRICE_DECIMALS = 4
 _MIN_POINTS, _MIN_MEAN_POINTS = 2, 0.5  # as fractions, these would be 200 and 50 percent
-_MIN_LEVEL = 0.05  # a largest margin of 0.05 percent does not occur; one of 5 percent does
+_MIN_LEVEL = 0.05  # a column's largest margin may well be 5 percent, but not 0.05 percent
 
 
 @dataclass(frozen=True)
@@ -107,7 +106,7 @@ def number_format(
 ) -> NumberFormat | None:
     """Returns the format of a column, or None if it contains no numbers.
 
-    `known` is the role that follows from how the values were computed; `number` means that they may not be fractions.
+    `known` is the role that follows from how the values were computed. `number` means that they may not be fractions.
     `is_source` means that the column belongs to a file. A result may contain only some of a file's rows, so its values
     may look different.
     """
@@ -141,8 +140,7 @@ def _role(parts: tuple[str, ...], kind: str, values: ColumnValues, known: Known 
 
 
 def _are_fractions(parts: tuple[str, ...], values: ColumnValues, *, is_source: bool) -> bool:
-    """Whether values of unknown origin can only be fractions: parts that add up to 1, or margins and similar values up
-    to 1.
+    """Whether values of unknown origin can only be fractions: parts that add up to 1, or margins and the like up to 1.
 
     Values of only 0 and 1 may be flags. Growth, interest or a market share of 0.5 may be half a percent or 50 percent.
     """
@@ -153,7 +151,7 @@ def _are_fractions(parts: tuple[str, ...], values: ColumnValues, *, is_source: b
 
 
 def _are_points(parts: tuple[str, ...], values: ColumnValues) -> bool:
-    """Whether values can only be in percent already: the header says percent, and as fractions they would be absurd."""
+    """Whether values can only be percentages already: the header says percent, and fractions would be absurd."""
     is_large = values.largest >= _MIN_POINTS and abs(values.total) > values.count * _MIN_MEAN_POINTS
     return bool({*parts} & column_names.PERCENT) and is_large
 
@@ -175,9 +173,7 @@ def _decimals(role: Role, kind: str, values: ColumnValues) -> int:
 
 
 def _of_magnitude(largest: float, *, large: int, usual: int) -> int:
-    """The number of decimals for the largest value: enough that tiny values are not shown as zero, and fewer for large
-    ones.
-    """
+    """The number of decimals that suits the largest value: enough to show tiny values, and fewer for large ones."""
     if largest >= 1000:
         return large
     if largest >= 0.01 or largest == 0:

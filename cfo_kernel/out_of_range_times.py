@@ -1,6 +1,6 @@
 """Handles dates and times that Python cannot represent, such as infinity, 44 BC or 24:00.
 
-DataFrames contain them as strings, in DuckDB's notation.
+In DataFrames, they are strings in DuckDB's notation.
 """
 
 import io

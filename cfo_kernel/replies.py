@@ -1,6 +1,6 @@
 """The kinds of replies, and the table with a query's result.
 
-They define the wire format of events, HTTP, the history and `--json`, which is pinned by golden files in the tests.
+They define the wire format of events, HTTP, the history and `--json`, which golden files in the tests pin.
 """
 
 from __future__ import annotations

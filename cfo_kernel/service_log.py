@@ -1,4 +1,4 @@
-"""The log of a service: what the engine reports while it serves others, on standard error."""
+"""The log of a service: the engine's warnings and errors, on standard error."""
 
 import logging
 
@@ -12,7 +12,7 @@ _SHORTEST = 8
 def log_to_stderr(settings: Settings) -> None:
     """Writes the engine's warnings and errors to standard error, without the secrets in the settings.
 
-    Other programs, such as a notebook, decide for themselves what happens to the engine's log.
+    Programs that are not services, such as notebooks, configure the engine's log themselves.
     """
     handler = logging.StreamHandler()
     handler.setFormatter(_Formatter(settings))

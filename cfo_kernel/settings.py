@@ -67,7 +67,7 @@ class Settings(BaseSettings):
     @field_validator("cors_origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        """Splits the value from the environment, which is a comma-separated string."""
+        """Splits a comma-separated value read from the environment."""
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
     @field_validator("cors_origins")
@@ -118,7 +118,7 @@ class Settings(BaseSettings):
 
 
 def _passwords(address: str | None) -> Iterator[str]:
-    """The password in an address, or else its user, as written and as sent."""
+    """The password in an address or, without a password, the user name, both as written and as sent."""
     parts = urlsplit(address or "")
     if secret := parts.password or parts.username:
         yield from {secret, unquote(secret)}

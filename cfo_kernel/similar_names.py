@@ -1,4 +1,4 @@
-"""Finds the known names that a misspelt one may have meant, in bounded time, because callers run in the event loop."""
+"""Finds the known names that resemble a misspelled name, in bounded time, because callers run in the event loop."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -12,10 +12,10 @@ _COMPARED = 6
 def similar(name: str, known: Iterable[str], most: int = 3, likeness: float = 0.5) -> list[str]:
     """The known names most similar to `name`, ignoring case, best first. Only the first 5,000 are searched.
 
-    `difflib` ranks them as people do, but takes seconds for thousands of long names. It therefore compares only those
-    that rapidfuzz finds closest, whose measure is never below difflib's.
+    `difflib` ranks names as people would, but takes seconds for thousands of long names. It therefore compares only the
+    names that rapidfuzz, whose score is never below difflib's, finds closest.
     """
-    # Imported here, because most processes suggest no name, and these are more than forty modules.
+    # Imported here, because most processes suggest no names, and this loads more than forty modules.
     from rapidfuzz import process
     from rapidfuzz.distance import Indel
 

@@ -157,7 +157,7 @@ class Supervisor:
 
 
 async def _read_line(stream: asyncio.StreamReader) -> bytes:
-    """Returns the next line, or as much of a very long line as fits in the stream's buffer."""
+    """Returns the next line, or the part of a very long line that fits in the stream's buffer."""
     try:
         return await stream.readuntil(b"\n")
     except asyncio.IncompleteReadError as end:

@@ -60,7 +60,7 @@ async def up(
     def on_ready() -> None:
         print_line(f"\nThe workbench of {root} is at\n\n    {address}\n\nPress Ctrl+C to stop it.\n")
         if redirect:
-            # In a thread that may be abandoned, because a browser in this terminal runs until the user quits it.
+            # Runs in a thread that may be abandoned, because a browser in this terminal runs until the user quits it.
             threading.Thread(target=_open_browser, args=(redirect.as_uri(),), daemon=True).start()
 
     print_line("Starting the workbench …")
@@ -98,7 +98,7 @@ def _processes(api_port: int, page_port: int, api_token: str, page_token: str) -
 
 
 def _page_port(port: int | None, reserved: contextlib.ExitStack) -> int:
-    """Returns the given port. By default, returns the default port, or any free port if that is taken."""
+    """Returns the given port or, without one, the default port. If the default port is taken, returns any free port."""
     if port is not None:
         return _free_port(port, "--port", reserved)
     with contextlib.suppress(InvalidSettings):

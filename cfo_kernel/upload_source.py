@@ -15,7 +15,7 @@ _CHUNK = 1 << 20
 
 
 def name_of(source: UploadSource) -> str:
-    """Returns the name of the file, or of the file that the stream reads. Empty for a stream without a name."""
+    """Returns the name of the file or of the stream's file. Empty for a stream without a name."""
     name = source if isinstance(source, str | Path) else getattr(source, "name", "")
     return Path(name).name if isinstance(name, str | Path) else ""
 

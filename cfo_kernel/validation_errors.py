@@ -1,4 +1,4 @@
-"""Describes invalid values for people, in place of pydantic's own messages, which are written for programmers."""
+"""Describes invalid values for users. Pydantic's own messages are written for programmers."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -46,7 +46,7 @@ _REASONS = {
     "less_than_equal": "must be {le} or less",
     "string_too_short": "must have at least {min_length} characters",
     "string_too_long": "must have at most {max_length} characters",
-    "string_pattern_mismatch": "does not have the right form",
+    "string_pattern_mismatch": "is malformed",
     "too_short": "must have at least {min_length} values",
     "too_long": "must have at most {max_length} values",
     "json_invalid": "is not valid JSON: {error}",
@@ -74,7 +74,7 @@ _KEY = "[key]"
 
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong with the value at a location: a reason, such as `must be text`, or a whole sentence.
+    """A fault in the value at a location. It is either a reason, such as `must be text`, or a whole sentence.
 
     `type` is pydantic's name for the error.
     """
@@ -116,7 +116,7 @@ def _own_steps(loc: Location, unions: set[Location]) -> Iterator[int | str]:
 
 
 def _fault(loc: Location, error: Mapping[str, Any]) -> Fault:
-    """The fault for an error. Our own types of errors already have a message for people."""
+    """The fault for an error. Error types of this package already have a message for users."""
     kind: str = error["type"]
     if error["loc"][-1:] == (_KEY,):
         return Fault(loc, kind, _NO_KEY, is_sentence=False)
@@ -130,7 +130,7 @@ def _fault(loc: Location, error: Mapping[str, Any]) -> Fault:
 
 
 def _one(same: list[Fault]) -> Fault:
-    """Combines the faults of a value into one. A value that may have several types has a fault for each of them."""
+    """Combines the faults of a value into one. A value that may be one of several types has a fault for each type."""
     reasons = dict.fromkeys(fault.reason for fault in same)
     wanted = [reason.removeprefix(_WANTED) for reason in reasons if reason.startswith(_WANTED)]
     if len(wanted) < 2:

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Value(BaseModel):
-    """A frozen pydantic model. An unknown field is an error, so that typos in a plan or a glossary are found."""
+    """A frozen pydantic model. Unknown fields are errors, so that typos in a plan or a glossary are detected."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -35,7 +35,7 @@ def _found(value: Any, kind: Any = _Sample) -> list[str]:
     [
         ({"text": 5}, ["text must be text"]),
         ({"text": "abcd"}, ["text must have at most 3 characters"]),
-        ({"text": "AB"}, ["text does not have the right form"]),
+        ({"text": "AB"}, ["text is malformed"]),
         ({"count": 0}, ["count must be 1 or more"]),
         ({"count": 10}, ["count must be less than 10"]),
         ({"count": "many"}, ["count must be a whole number"]),

@@ -116,7 +116,7 @@ def _listen(host: str, port: int) -> socket.socket:
         # Accepted connections inherit this option, which asyncio sets only on sockets that it creates itself. Without
         # it, the body of a response waits up to 40 ms for the client to acknowledge the head.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if sys.platform == "linux":  # a client that vanished silently is noticed after two minutes instead of fifteen
+        if sys.platform == "linux":  # a client that disappears silently is noticed after two minutes instead of fifteen
             listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _ACKNOWLEDGED_WITHIN)
         return listening
     except (OSError, OverflowError) as error:

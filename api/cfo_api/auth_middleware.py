@@ -67,10 +67,10 @@ class AuthMiddleware:
         await app(scope, _limited(receive, limit) if has_body else receive, _with_security_headers(send))
 
     def _client(self, scope: Scope) -> str:
-        """The client of an accepted request: its token if the server has one, else its address.
+        """The client of an accepted request: its token if the server requires one, and otherwise its address.
 
-        This machine is one client, although it has many addresses. A token that the server does not require is ignored,
-        because a client could send a different one each time.
+        This machine counts as one client, although it has many addresses. A token that the server does not require is
+        ignored, because a client could send a different one each time.
         """
         if self._token is not None:
             return "token"
@@ -84,7 +84,7 @@ class AuthMiddleware:
             return problem(403, "foreign_host", message)
         origin = headers.get("origin")
         if origin is not None and not self._is_allowed_origin(origin.lower(), host):
-            message = "Pages from other sites may not use this server. To allow a site, add it to CFO_CORS_ORIGINS."
+            message = "Pages from other sites may not access this server. To allow a site, add it to CFO_CORS_ORIGINS."
             return problem(403, "foreign_origin", message)
         if scope["path"] not in _PATHS_WITHOUT_TOKEN and not self._is_authorized(headers):
             message = "This server requires its token. Send it in the header: Authorization: Bearer <CFO_API_TOKEN>."
@@ -111,14 +111,14 @@ def _too_large(headers: Headers, limit: int) -> Response | None:
 def _limited(receive: Receive, limit: int) -> Receive:
     """Returns a `receive` that raises an error if the body is too large or too slow.
 
-    Checking the Content-Length header is not enough, because a chunked body does not state its length.
+    Checking the Content-Length header is not enough, because a chunked body has none.
     """
     clock = asyncio.get_running_loop().time
     received, deadline, has_more = 0, clock() + BODY_TIMEOUT, True
 
     async def limited() -> Message:
         nonlocal received, deadline, has_more
-        if not has_more:  # the next message is the disconnect, which may take any time
+        if not has_more:  # the next message is the disconnect, which may come at any time
             return await receive()
         try:
             async with asyncio.timeout_at(deadline):

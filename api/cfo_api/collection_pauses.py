@@ -1,9 +1,9 @@
 """Keeps the pauses of Python's garbage collector short, because a collection blocks the event loop.
 
 A full collection visits every object. That takes 60 ms in a server that has just started, and 300 ms with 1,500
-listeners. Objects that survive one are therefore set aside (`gc.freeze`), and the next one visits only those that were
-created since. Reference counting still frees an object that was set aside, but cycles are not found among them. All of
-them are visited again when no client is waiting, if their number has grown.
+listeners. Objects that survive a collection are therefore set aside (`gc.freeze`), and the next collection visits only
+the objects created since. Reference counting still frees objects that were set aside, but cycles among them are not
+found. All objects are visited again when no client is waiting, if their number has grown.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ _THRESHOLDS = (700, 10, 2)
 
 
 class CollectionPauses:
-    """Changes how this process collects garbage. `is_idle` says whether a long pause would go unnoticed by clients."""
+    """Controls garbage collection in this process. `is_idle` says whether clients would not notice a long pause."""
 
     def __init__(self, is_idle: Callable[[], bool]) -> None:
         self._is_idle = is_idle

@@ -1,4 +1,4 @@
-"""Configures uvicorn, with limits on how long a client may take to send a head and to read a response.
+"""Configures uvicorn with limits on how long a client may take to send a request's head and to read a response.
 
 Every open connection uses a file descriptor, and a process has only a limited number of them. uvicorn itself waits
 indefinitely.
@@ -25,9 +25,11 @@ _STATE_KEY = "cfo_connection"
 
 
 def room_for_streams(wanted: int) -> int:
-    """Raises the process's limit on open files to fit this many streams. Returns how many fit.
+    """Raises the process's limit on open files to allow this many streams.
 
-    Without this, a process reaches the 1,024 files that most systems allow long before the limit on streams, and then
+    Returns the number of streams that it allows.
+
+    Without this, a process reaches the limit of 1,024 files on most systems long before the limit on streams, and then
     accepts no connections at all.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -60,7 +62,7 @@ def server_config(app: ASGIApp, **options: Any) -> uvicorn.Config:
 
 
 class _Connections:
-    """A server's open connections, with those that have no request listed oldest first."""
+    """A server's open connections. Those without a request are listed oldest first."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit

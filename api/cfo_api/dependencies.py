@@ -1,4 +1,4 @@
-"""Dependencies of the routes: the objects named in their paths, and their headers."""
+"""Dependencies of the routes: the objects that their paths name, and their headers."""
 
 import asyncio
 from typing import Annotated

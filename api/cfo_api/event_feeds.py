@@ -113,9 +113,9 @@ class _Feed:
                     return
 
     def _kept_from(self, following: int) -> list[bytes]:
-        """The next kept frames: as many as fit in a piece, but at least one if there is any.
+        """The next frames that are still kept: as many as fit in a piece, but at least one if there are any.
 
-        Joining them copies at most one piece. A single frame, however large, is shared by all listeners.
+        Joining frames copies at most one piece. A single frame is shared by all listeners, however large it is.
         """
         found: list[bytes] = []
         size = 0
@@ -197,7 +197,7 @@ def _pieces(data: bytes) -> Iterator[bytes]:
 
 
 async def _is_set_within(event: asyncio.Event, seconds: float) -> bool:
-    """Waits for the event, for at most this many seconds. Returns whether it is set."""
+    """Waits for the event for at most this many seconds. Returns whether it is set."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await event.wait()

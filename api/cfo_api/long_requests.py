@@ -1,7 +1,7 @@
 """Limits on long requests: event streams, chats that wait for a reply, uploads and downloads.
 
-Each holds a connection, and often memory or disk space, for as long as its client likes. Other requests end on their
-own and are not counted, so health checks and cancels are answered even when the limit is reached.
+Each holds a connection, and often memory or disk space, for as long as its client wants. Other requests end on their
+own and are not counted, so health checks and cancellations are answered even when the limit is reached.
 """
 
 from collections import Counter
@@ -29,7 +29,7 @@ class LongRequests:
 
     @contextmanager
     def place(self, client: str) -> Generator[None]:
-        """Counts a request for the duration of the block. Raises `TooManyStreams`."""
+        """Counts a request for the duration of the block. Raises `TooManyStreams` if a limit has been reached."""
         if self.count >= self._limit:
             raise TooManyStreams(_text(f"{self._limit:,}, the limit of the server (CFO_STREAM_LIMIT)"))
         if self._counts[client] >= self._client_limit:

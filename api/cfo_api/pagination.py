@@ -1,7 +1,7 @@
-"""Splits lists into pages. A cursor contains the key of the last item on a page; the next page starts after that key.
+"""Splits lists into pages. A cursor contains the key of a page's last item, and the next page starts after that key.
 
-Unlike with an offset, no items are skipped or repeated if a script deletes items it has read, or if an item moves to
-the top.
+Unlike with an offset, no items are skipped or repeated if a script deletes items that it has read, or if an item moves
+to the top.
 """
 
 import base64
@@ -43,7 +43,8 @@ class Pagination:
     ) -> Page[R]:
         """Returns the requested page of the sorted items. `key` returns the key that identifies an item.
 
-        `follows` returns whether one key comes after another, to find the start of the page if the last item is gone.
+        `follows` returns whether one key comes after another. It is used to find the start of the page if the previous
+        page's last item is gone.
         """
         start, last = 0, self._after
         if last is not None:

@@ -70,7 +70,7 @@ def may(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def phrase(status: int) -> str:
-    """Returns the status's phrase, as RFC 9110 gives it."""
+    """Returns the status's reason phrase, as defined in RFC 9110."""
     return _RENAMED.get(status) or HTTPStatus(status).phrase
 
 
@@ -95,7 +95,7 @@ def problem(status: int, code: str, detail: str, headers: dict[str, str] | None 
 def of_error(error: CfoError) -> Response:
     """Returns the response for an error from the engine."""
     status = status_of(type(error))
-    if status == 500:  # for the operator of the server, not for the client
+    if status == 500:  # meant for the operator of the server, not for the client
         _log.error("%s: %s", error.code, error.message)
         return _internal()
     # Server errors may contain paths on its machine. Paths in other messages come from the client.

@@ -20,7 +20,7 @@ class WorkspaceName(Value):
 
 
 class NewUnion(Value):
-    """A table, and the files that form it. Without files, the files that would form it stay apart."""
+    """A table and the files that form it. An empty list keeps the files apart that would otherwise form it."""
 
     name: str
     files: tuple[str, ...] = ()
@@ -41,7 +41,7 @@ class FirstMessage(Value):
 class NewMessage(Value):
     """A message. An empty text continues the reply of the run `in_reply_to`.
 
-    `untouched` marks a continue that was sent when a countdown ran out.
+    `untouched` marks a message that continued the thread when a countdown ran out.
     """
 
     text: str = ""

@@ -204,7 +204,7 @@ class _Turn:
         if not Agent.is_model_request_node(node) or not any(map(_says_no_call, node.request.parts)):
             return node
         if sum(map(_only_text, self._run.new_messages())) > 1:
-            raise UnexpectedModelBehavior("The model answered in text again, instead of calling a tool.")
+            raise UnexpectedModelBehavior("The model answered with text again instead of calling a tool.")
         parts = [replace(part, content=_NO_CALL) if _says_no_call(part) else part for part in node.request.parts]
         node.request = replace(node.request, parts=parts)  # pyright: ignore[reportArgumentType]
         return node

@@ -30,7 +30,7 @@ class InterruptibleWork(Protocol):
     """The other threads' access to the work in the main thread."""
 
     def stop(self) -> None:
-        """Requests that the work end. This is called repeatedly until it has ended."""
+        """Asks the work to end. Called repeatedly until it has ended."""
         ...
 
     def progress(self) -> float:
@@ -39,14 +39,14 @@ class InterruptibleWork(Protocol):
 
 
 def serve(handlers: dict[str, Handler], memory_bytes: int, work: InterruptibleWork | None = None) -> None:
-    """Serves requests until the engine closes the pipe, with at most `memory_bytes` of address space.
+    """Serves requests, with at most `memory_bytes` of address space, until the engine closes the pipe.
 
-    When the engine is gone, the process ends, whatever it is doing.
+    When the engine is gone, the process ends even if a request is still running.
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
-    # The pipe moves to other descriptors, and standard output to standard error: a library that prints must not write
-    # into the middle of a frame.
+    # The pipe is moved to other descriptors, and standard output is redirected to standard error, because a library
+    # that prints must not write into the middle of a frame.
     requests = os.fdopen(os.dup(0), "rb")
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -56,7 +56,7 @@ def serve(handlers: dict[str, Handler], memory_bytes: int, work: InterruptibleWo
 
 
 class _Server:
-    """The state that the three threads share: the id of the running request, and of the one to stop."""
+    """The state shared by the three threads: the ids of the running request and of the request to stop."""
 
     def __init__(
         self, handlers: dict[str, Handler], requests: BinaryIO, answers: BinaryIO, work: InterruptibleWork | None
@@ -100,7 +100,7 @@ class _Server:
             os._exit(0)
 
     def _watch(self, work: InterruptibleWork) -> None:
-        """Stops the request that is to be stopped, and reports the progress of the running one."""
+        """Stops a request when asked to, and reports the progress of the running request."""
         while self._has_begun.wait():
             number, reported = self._running, time.monotonic() + _FIRST_PROGRESS - _PROGRESS_EVERY
             while self._has_begun.is_set() and self._running == number:
@@ -118,7 +118,7 @@ class _Server:
             with self._write_lock:
                 self._answers.write(frame)
                 self._answers.flush()
-        except BrokenPipeError:  # the engine is gone, and the reading thread has not noticed yet
+        except BrokenPipeError:  # the engine is gone, but the reading thread has not noticed yet
             os._exit(0)
 
 

@@ -7,7 +7,7 @@ from cfo_kernel.remote.thread import RemoteThread
 from cfo_kernel.remote.workbench import RemoteWorkbench
 from cfo_kernel.remote.workspace import RemoteTable, RemoteWorkspace
 
-if TYPE_CHECKING:  # the type checker proves that each class implements its protocol
+if TYPE_CHECKING:  # lets the type checker verify that each class implements its protocol
     from cfo_kernel import interface
 
     _workbench: type[interface.Workbench] = RemoteWorkbench

@@ -43,7 +43,7 @@ _PROCESS_ERRORS = (WorkbenchClosed.code, OtherLoop.code, OtherRoot.code)
 
 @dataclass(frozen=True)
 class Timeouts:
-    """In seconds: the longest time without a connection, the longest silence in a stream, and the first retry delay.
+    """Time limits in seconds: `total` without a connection, `silence` in a stream. `pause` is the first retry delay.
 
     `full` is how long a request is retried if the server is at capacity. It is short, since a user is waiting.
     """
@@ -55,7 +55,7 @@ class Timeouts:
 
 
 class RetryPolicy:
-    """Waits before each retry, doubling the delay, until there has been no connection for `total` seconds."""
+    """Waits before each retry, doubling the delay each time, until there has been no connection for `total` seconds."""
 
     def __init__(self, first_pause: float, total: float) -> None:
         self._first_pause = self._pause = first_pause
@@ -69,7 +69,10 @@ class RetryPolicy:
         self._pause = self._first_pause
 
     async def wait(self, error: CfoError | None = None) -> None:
-        """Sleeps until the next attempt, or as long as the server asks. Raises `error` if that exceeds the total."""
+        """Sleeps until the next attempt, or for as long as the server asks.
+
+        Raises `error` if that exceeds the total.
+        """
         now = asyncio.get_running_loop().time()
         self._disconnected_at = now if self._disconnected_at is None else self._disconnected_at
         pause = max(self._pause, min(error.details.get(_RETRY_AFTER, 0), _LONGEST_PAUSE) if error else 0)
@@ -142,7 +145,7 @@ class ApiClient:
         first attempt is refused or gets no answer, the server is probably down, and the error is raised at once. The
         exception is a request with a key to a server that has answered before: that server is probably restarting.
 
-        A server at capacity (429) has not performed the request, so it is retried for a few seconds.
+        A server at capacity (429) has not processed the request, so it is retried for a few seconds.
         """
         self.use()
         headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}

@@ -50,7 +50,7 @@ class RemoteRun:
         """Yields the run's events live until it ends: all of them, or those numbered above `after`.
 
         Raises `EventsPruned` if the run ended so long ago that the server no longer has its events, and
-        `TooManyStreams` if the server has no room for the stream. The run continues, and `finished` waits for it
+        `TooManyStreams` if the server has reached its limit on streams. The run continues, and `finished` waits for it
         without a stream.
         """
         async with aclosing(events(self._client, self._path, after)) as stream:
@@ -60,7 +60,7 @@ class RemoteRun:
     async def finished(self) -> FinishedRun:
         """Waits for the run to end and returns the outcome with the reply or the error.
 
-        If the server has no room for a stream, it asks for the status of the run instead.
+        If the server has reached its limit on streams, the run's status is polled instead.
         """
         try:
             return await collect_outcome(self.thread_id, self.id, self.events(), self._load)
@@ -120,7 +120,10 @@ def loader(client: ApiClient, thread_id: str, workspace_id: str | None) -> Loade
 
 
 async def frame(download: Download) -> "pd.DataFrame":
-    """Returns a downloaded Parquet file as a DataFrame. Stores it on disk first, so that memory holds it only once."""
+    """Returns a downloaded Parquet file as a DataFrame.
+
+    The file is stored on disk first, so as not to be in memory twice.
+    """
     with tempfile.TemporaryDirectory(prefix="cfo-") as folder:
         path = Path(folder) / "table.parquet"
         with path.open("wb") as out:

@@ -20,7 +20,7 @@ async def events(client: ApiClient, run_path: str, after: int | None) -> AsyncGe
     """Yields the run's events live until it ends: all of them, or those numbered above `after`.
 
     Raises `ServerUnavailable` if there is no connection for longer than the client's timeout, and `TooManyStreams` if
-    the server has no room for the stream.
+    the server has reached its limit on streams.
     """
     last = -1 if after is None else after
     retry, full = client.retry_policy(), client.full_policy()

@@ -87,8 +87,8 @@ class RemoteThread:
     ) -> RemoteRun:
         """Sends a message and returns its run once it is accepted, without waiting for the answer.
 
-        An empty `text` continues the reply of the run `in_reply_to`. `untouched` marks a continue after a countdown,
-        without a click. Too many of these in a row raise `ContinueLimitReached`; see `continues_left`.
+        An empty `text` continues the reply of the run `in_reply_to`. `untouched` marks a message that continues after a
+        countdown, without a click. Too many of these in a row raise `ContinueLimitReached`; see `continues_left`.
 
         Sending the same message with the same `idempotency_key` again returns the same run. The default is a random
         key, so that the message can be resent after a lost connection and is still accepted only once.
@@ -205,7 +205,7 @@ class RemoteThread:
 
     @property
     def _workspace_param(self) -> dict[str, str]:
-        """Returns the parameter that names the workspace, since a copied workspace has threads with the same ids."""
+        """Returns the parameter that names the workspace, needed because copied workspaces share thread ids."""
         return {"workspace_id": self.workspace_id}
 
 
@@ -215,7 +215,8 @@ def checked_key(key: str | None) -> str | None:
         0 < len(key) <= _MAX_KEY and key.isascii() and key.isprintable() and key == key.strip()
     ):
         raise InvalidInput(
-            f"The idempotency key must have 1 to {_MAX_KEY} printable ASCII characters, because it is sent in a header."
+            f"The idempotency key must be 1 to {_MAX_KEY} printable ASCII characters long, because it is sent "
+            "in a header."
             " Use a UUID."
         )
     return key

@@ -19,7 +19,7 @@ from cfo_kernel.remote.workspace import RemoteWorkspace, workspace_info
 
 
 class RemoteWorkbench(AsyncResource):
-    """A server with its workspaces. The first call connects, and binds the workbench to the event loop of that call.
+    """The workbench on a server. The first call connects, and binds the workbench to that call's event loop.
 
     `await connect()` and `async with connect() as wb` also work.
     """

@@ -97,7 +97,7 @@ class RemoteWorkspace:
     async def unite(self, name: str, files: Sequence[str]) -> None:
         """Puts the tables of these files together as the table `name`, or keeps them apart if there are no files.
 
-        A file with several tables is named by the table that is meant. Writes `union:` in `datasets.yaml`. Raises
+        For a file with several tables, pass the name of the table instead. Writes `union:` in `datasets.yaml`. Raises
         `InvalidName`, `InvalidInput`, `FileNotFound`, `GlossaryInvalid`.
         """
         await self._client.request("POST", f"{self._path}/unions", json={"name": name, "files": list(files)})

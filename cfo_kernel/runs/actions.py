@@ -1,4 +1,4 @@
-"""The engine's actions after a reply: runs the reply's SQL in full, or writes its sheet, and adds the outcome to it."""
+"""Performs a reply's action: runs its SQL in full, or writes its sheet, and adds the outcome to the reply."""
 
 import contextlib
 from functools import partial

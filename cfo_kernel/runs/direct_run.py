@@ -1,4 +1,7 @@
-"""Direct runs: the message itself is the query, and no model is called. They are recorded like any other run."""
+"""Direct runs, in which the message itself is the query and no model is called.
+
+They are recorded like any other run.
+"""
 
 import time
 from functools import partial

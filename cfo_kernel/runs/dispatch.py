@@ -43,7 +43,7 @@ _log = logging.getLogger(__name__)
 class Dispatch:
     """Accepts and executes the runs of this process.
 
-    `context_of` returns the context of a run, and raises `NotFound` if its thread is gone.
+    `context_of` returns the context of a run, and raises `NotFound` if the run's thread is gone.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Dispatch:
     ) -> RunRow:
         """Accepts a message: stores it in the journal and the history, and queues its run.
 
-        `untouched` marks a continue sent by the countdown rather than by a click. Raises `EmptyMessage`,
+        `untouched` marks a message that continues after a countdown rather than after a click. Raises `EmptyMessage`,
         `MessageTooLong`, `NothingToContinue`, `ContinueLimitReached`, `IdempotencyMismatch`, `ThreadReadOnly` or
         `StorageFailed`, and in that case changes nothing. Cancelling the caller never leaves a message half accepted.
         """
@@ -211,7 +211,7 @@ class Dispatch:
                     raise IdempotencyMismatch(message)
                 await self._append_to_history(context)
                 return earlier
-            # A message with text may follow any history, so the history need not be read. If it cannot be read, it
+            # A message with text may follow any history, so the history need not be read here. If it is unreadable, it
             # cannot be written either, and the message is refused below.
             entries = () if text and not untouched else await asyncio.to_thread(context.history.entries)
             if not text:

@@ -132,7 +132,7 @@ async def finish(
 ) -> None:
     """Stores the outcome in the history, then publishes it: when the last event arrives, the history is complete.
 
-    If an earlier attempt has already stored an outcome in the history, publishes that one. If the history cannot be
+    If an earlier attempt has already stored an outcome in the history, publishes that outcome. If the history cannot be
     written, that error becomes the outcome. A run that has ended, or that another process owns, is not changed. Raises
     `StorageFailed` if the outcome cannot be published. The run is then still open, and the next attempt finds the
     outcome in the history.

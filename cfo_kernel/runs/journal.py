@@ -22,8 +22,8 @@ PRUNED = "The events of this run were pruned (CFO_JOURNAL_DAYS). Its reply is st
 class RunRow(Value):
     """A run in the journal. `n` increases in the order of acceptance.
 
-    `owner` is the process that executes the run, or empty if there is none. `attempt` counts the owners so far; only
-    the latest may write. `deaths` counts the consecutive owners that died without making any progress.
+    `owner` is the process that executes the run, or empty if there is none. `attempt` counts the owners so far, of
+    which only the latest may write. `deaths` counts the consecutive owners that died without making any progress.
     """
 
     n: int
@@ -111,7 +111,7 @@ class Journal(Protocol):
     async def claim(self, run: RunRow, owner: str, *, died: bool = False) -> RunRow | None:
         """Makes `owner` the run's owner and returns the run. Returns None if it has ended or changed since it was read.
 
-        Its status goes back to queued until `start`, so that the next owner knows whether execution had started.
+        The status returns to queued until `start`, so that the next owner knows whether execution had started.
         """
         ...
 
@@ -148,9 +148,9 @@ class Journal(Protocol):
         ...
 
     def subscribe(self, run_id: str, after: int = -1) -> AsyncGenerator[Numbered]:
-        """Yields the events above `after` live until the run ends, whichever process executes it.
+        """Yields the events with numbers above `after` live until the run ends, whichever process executes it.
 
-        Raises `EventsPruned`.
+        Raises `EventsPruned` if they have been deleted.
         """
         ...
 

@@ -18,7 +18,7 @@ def check_message(text: str, in_reply_to: str | None, key: str | None = None) ->
             "`in_reply_to` is not the id of a run. Use the run id of the reply that you want to continue."
         )
     if key is not None and not (0 < len(key) <= _MAX_KEY and key.isprintable()):
-        raise InvalidInput(f"The idempotency key must have 1 to {_MAX_KEY} printable characters. Use a UUID.")
+        raise InvalidInput(f"The idempotency key must be 1 to {_MAX_KEY} printable characters long. Use a UUID.")
     if not text and in_reply_to is None:
         raise EmptyMessage("The message is empty. Write a question.")
     if text and not text.strip():
@@ -43,7 +43,10 @@ def check_continue(entries: Sequence[Entry], in_reply_to: str | None) -> None:
 
 
 def continues_left(entries: Sequence[Entry], limit: int) -> int:
-    """Returns how many more automatic continues are allowed: `limit` in a row. Anything a person sends resets it."""
+    """Returns how many more automatic continues are allowed, out of `limit` in a row.
+
+    A user's message resets the count.
+    """
     messages = [e for e in entries if isinstance(e, MessageEntry)]
     in_a_row = next((n for n, message in enumerate(reversed(messages)) if not message.untouched), len(messages))
     return max(0, limit - in_a_row)

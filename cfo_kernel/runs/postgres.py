@@ -41,7 +41,7 @@ class Database:
         """Opens the pool. Raises `StorageFailed` if the server cannot be reached."""
         if self._pool is not None:
             return
-        with self._target.connecting():  # fails at once with the reason; a pool would keep trying
+        with self._target.connecting():  # fails at once with the reason, whereas a pool would keep trying
             await (await self.connect()).close()
         self._pool = AsyncConnectionPool[Connection](
             self._target.conninfo,
@@ -69,7 +69,7 @@ class Database:
             engine.dispose()
 
     async def migrate(self, schema: LiteralString, steps: Sequence[LiteralString]) -> None:
-        """Applies, under a lock, the missing migration steps to a schema that keeps its own count of steps.
+        """Applies the missing migration steps, under a lock, to a schema that records how many steps it has.
 
         Never change a step once it has been released. Raises `StorageFailed`, also if the schema is newer than this
         version.

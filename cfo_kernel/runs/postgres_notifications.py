@@ -1,4 +1,4 @@
-"""Notifies this process's subscribers of new events. A single connection LISTENs for the events of other processes."""
+"""Notifies this process's subscribers of new events. One connection listens (LISTEN) for other processes' events."""
 
 import asyncio
 import contextlib

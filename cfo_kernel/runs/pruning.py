@@ -1,6 +1,6 @@
 """Prunes the journal and the trash: deletes the events and records of old runs, and old items in the trash.
 
-The threads of these runs keep every message and reply.
+The runs' threads keep every message and reply.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 async def prune(journal: Journal, days: int, root: Path, again: float = _AGAIN) -> None:
     """Prunes runs that ended more than `days` days ago, and the root's trash, every `again` seconds until cancelled.
 
-    It starts at once. A failed attempt is logged, and the next one follows at its usual time.
+    The first pruning is immediate. If one fails, the error is logged and the next one follows as usual.
     """
     while True:
         try:

@@ -29,7 +29,10 @@ class RunQueue(Protocol):
     accepts_as: str
 
     async def open(self, perform: PerformRun) -> None:
-        """Starts assigning runs: those accepted here at once, those of stopped or dead processes within seconds."""
+        """Starts assigning runs.
+
+        Runs accepted here are assigned at once, those of stopped or dead processes within seconds.
+        """
         ...
 
     async def offer(self, run: RunRow) -> None:

@@ -2,7 +2,7 @@
 
 A job only wakes a worker for a thread. The worker reads from the journal which run is next and which process owns it:
 it executes the earliest open run of the thread, whichever run the job was created for, and waits while another live
-process owns that run. So the order of runs never depends on the jobs, which may be lost, delayed or duplicated.
+process owns that run. The order of runs therefore never depends on the jobs, which may be lost, delayed or duplicated.
 """
 
 import asyncio
@@ -158,7 +158,7 @@ class ProcrastinateQueue:
         return None
 
     async def _next_run(self, run_id: str, workspace_id: str, thread_id: str, *, child: bool) -> RunRow | None:
-        """Returns the run to execute: for a child's job the child itself, otherwise the thread's earliest open run."""
+        """Returns the run to execute: the child itself for a child's job, or else the thread's earliest open run."""
         runs = await self._journal.open_runs(workspace_id, thread_id)
         return next((r for r in runs if (r.id == run_id if child else r.parent_run_id is None)), None)
 
@@ -188,7 +188,7 @@ class ProcrastinateQueue:
             self._claimed_here.discard(run.id)
 
     async def _perform_once(self, run: RunRow) -> bool | None:
-        """Performs the run once. Returns None if it is done, otherwise whether the failure counts as a crash."""
+        """Performs the run once. Returns None on success, and otherwise whether the failure counts as a crash."""
         try:
             await self._perform(run)
             now = await self._journal.run(run.id)
@@ -262,7 +262,7 @@ class ProcrastinateQueue:
 
 
 class _Retry(BaseRetryStrategy):
-    """Retries a job indefinitely: at once if its process is stopping, otherwise after a second."""
+    """Retries a job indefinitely: immediately if its process is stopping, and otherwise after a second."""
 
     def __init__(self, queue: ProcrastinateQueue) -> None:
         self._queue = queue

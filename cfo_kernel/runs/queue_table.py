@@ -1,4 +1,4 @@
-"""The queue for one machine: each process executes the runs it accepts, and adopts those of processes that have died.
+"""The queue for one machine: each process executes the runs that it accepts, and adopts those of dead processes.
 
 A process is alive while it holds the lock on its own file (`owner_locks`).
 """

@@ -13,9 +13,9 @@ _EVERY = 0.5  # seconds; a quick wait needs no report
 
 @contextlib.contextmanager
 def reading_reported(data: WorkspaceData, report: Callable[[float, float, str], None]) -> Generator[None]:
-    """Reports the files that are read during the block: each as it begins, and the end once all of them are read.
+    """Reports the files that are read during the block: each file as it begins, and the end of the last file.
 
-    The files may be read for another caller, such as the page's list of files, for which the run waits too.
+    The run also waits for, and reports, files that are read for another caller, such as the page's list of files.
     """
     loop = asyncio.get_running_loop()
     reported: FileBeingRead | None = None

@@ -1,7 +1,7 @@
 """The recorder of a run: numbers its events and writes them and its records to the journal in order.
 
-It is both the listener and the replay log of a turn. A later attempt goes through the same steps as the previous one;
-the recorder recognizes events that are already in the journal, and does not write them again.
+It is both the listener and the replay log of a turn. A later attempt goes through the same steps as the previous one,
+and the recorder does not write events again that are already in the journal.
 """
 
 import asyncio
@@ -75,7 +75,7 @@ class Recorder:
         if self._replaying:
             return
         self._text += text
-        if self._scheduled_flush is None:  # also flushes the last words before a pause
+        if self._scheduled_flush is None:  # also flushes the last tokens before a pause
             due = self._flushed + _TOKENS_EVERY - time.monotonic()
             self._scheduled_flush = asyncio.get_running_loop().call_later(max(0, due), self._flush)
 
@@ -100,7 +100,7 @@ class Recorder:
     # The replay log
 
     def response(self) -> Any | None:
-        """Returns the recorded response to the next model request. If there is none, voids any partial response."""
+        """Returns the recorded response to the next model request. If there is none, discards any partial response."""
         self._flush()
         begin, known = self._since(self._answers), self._records.get(("response", str(self._answers + 1)))
         end = known.event if known else self._number
@@ -207,7 +207,7 @@ def _identity(event: events.Event, answers: int) -> tuple[object, ...] | None:
 
 
 def _valid_tokens(earlier_events: Sequence[Numbered]) -> list[int]:
-    """Returns the numbers of the token events that no later `restarted` event has voided."""
+    """Returns the numbers of the token events that no later `restarted` event has invalidated."""
     tokens: list[int] = []
     for numbered in earlier_events:
         if isinstance(numbered.event, events.Token):

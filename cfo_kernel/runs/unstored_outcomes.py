@@ -1,7 +1,7 @@
-"""Ends a run as failed if its outcome cannot be stored, without anything that may have prevented storing it.
+"""Ends a run as failed if its outcome cannot be stored, leaving out anything that may have prevented storing it.
 
-Otherwise the run would stay open forever: its thread's next messages would wait for it, and so would requests to cancel
-it or to delete the thread.
+Otherwise the run would stay open forever, and the thread's next messages would wait for it, as would requests to cancel
+the run or to delete the thread.
 """
 
 import logging
@@ -23,7 +23,7 @@ async def end_as_failed(
 ) -> None:
     """Ends the run with an error that says why its outcome is missing.
 
-    The history and the ledger get this outcome too, unless they cannot be written, which is logged. Raises
+    The outcome is also stored in the history and the ledger. If they cannot be written, that is logged. Raises
     `StorageFailed` if the journal cannot be used; the run then stays open. `context` is None if the thread is gone.
     """
     _log.error("run %s ends as failed, because its outcome cannot be stored", run.id, exc_info=error)

@@ -57,7 +57,7 @@ Index("thread_newest", _THREADS.c.workspace_id, _THREADS.c.updated_at)
 class Catalog:
     """Reads and writes the rows of workspaces and threads.
 
-    Every method runs in one transaction, and raises `StorageFailed` if the database cannot be read or written.
+    Every method runs in a single transaction, and raises `StorageFailed` if the database cannot be read or written.
     """
 
     def __init__(self, engine: Engine) -> None:

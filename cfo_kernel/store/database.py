@@ -1,4 +1,4 @@
-"""Engines for the databases in `<root>/.cfo/`, and the statements that differ between SQLite and PostgreSQL."""
+"""Engines for the databases in `<root>/.cfo/`, and statements that differ between SQLite and PostgreSQL."""
 
 import sqlite3
 from pathlib import Path

@@ -141,7 +141,7 @@ class History:
         The caller must hold `locked` until this returns, so call it with `run_to_completion` from an event loop. Raises
         `StorageFailed` and leaves the file unchanged if it cannot be written.
         """
-        self._append(self._read(), *added)  # plain JSON, because validating every entry would make long threads slow
+        self._append(self._read(), *added)  # plain JSON, since validating all entries would make long threads slow
 
     def record_outcome(self, message: MessageEntry, outcome: RunEntry) -> RunEntry:
         """Adds the outcome of a run, and its message if that is missing. Returns the outcome now in the history.

@@ -114,5 +114,5 @@ class Ledger:
 def usage_columns(usage: Usage) -> dict[str, Any]:
     """Returns a run's usage as column values for its capsule. Numbers that are too large for a column are capped."""
     counts = {name: min(max(getattr(usage, name), 0), _MOST[name]) for name in _COUNTS}
-    cost = usage.cost if usage.cost is not None and 0 <= usage.cost <= MOST_COST else None  # not NaN either
+    cost = usage.cost if usage.cost is not None and 0 <= usage.cost <= MOST_COST else None  # also excludes NaN
     return {**counts, "model": usage.model, "cost_nano": None if cost is None else round(cost * _NANO)}

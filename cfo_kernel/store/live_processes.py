@@ -16,7 +16,7 @@ DEAD_AFTER = 4
 
 
 def processes_with_root_open(connection: Connection) -> list[str]:
-    """Returns the processes that have the root of this database open, as `pid` or, with PostgreSQL, `machine-pid`."""
+    """Returns the processes that have this database's root open, as `pid` or, with PostgreSQL, `machine-pid`."""
     if is_postgres(connection):
         return [name.rpartition("-")[0] for name in _owners_in_postgres(connection)]
     path = connection.engine.url.database

@@ -59,7 +59,7 @@ def bring_up_to_date(engine: Engine, schema: StoreSchema) -> None:
 
 
 def stamped_revision(connection: Connection) -> str | None:
-    """Returns the revision that Alembic recorded in the database, or None if it recorded none. Takes one query."""
+    """Returns the revision that Alembic recorded in the database, or None if there is none. Takes a single query."""
     try:
         return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
     except (OperationalError, ProgrammingError):  # usually a missing table; any other error will recur later

@@ -1,8 +1,8 @@
 """The trash of a root or a workspace, `.trash/`: keeps deleted and replaced items for a while in case they are needed.
 
-The trash has an age limit and a size limit, and the oldest items are removed first. The item that was deleted last is
-kept until it reaches the age limit, however large it is, because users expect to be able to undo their last deletion.
-Items that people put there under other names, and items that another program is using, are never removed.
+The trash has an age limit and a size limit, and the oldest items are removed first. The most recently deleted item is
+kept until it reaches the age limit, regardless of its size, because users expect to be able to undo their last
+deletion. Items that people put there under other names, and items that another program is using, are never removed.
 """
 
 import contextlib
@@ -73,7 +73,7 @@ def _items(trash: Path) -> list[_Item]:
             if path.name.startswith(_REMOVING):
                 _erase(path)
             elif name := _NAME.fullmatch(path.name):
-                with contextlib.suppress(ValueError):  # digits that are not a valid time
+                with contextlib.suppress(ValueError):  # the digits are not a valid time
                     deleted_at = datetime.strptime(name["time"], _TIME).replace(tzinfo=UTC)
                     found.append(_Item(path, deleted_at, is_complete=not name["state"]))
     return sorted(found, key=lambda item: item.deleted_at)
@@ -82,7 +82,7 @@ def _items(trash: Path) -> list[_Item]:
 def _remove(path: Path) -> bool:
     """Removes an item unless it is in use. Returns whether it is gone.
 
-    The item is renamed first, so that a user who wants it back finds either all of it or nothing.
+    The item is renamed first, so that a user who wants to restore it finds it either complete or gone.
     """
     if _is_in_use(path):
         return False

@@ -9,7 +9,7 @@ from cfo_kernel.workbench.thread import EmbeddedThread
 from cfo_kernel.workbench.workbench import EmbeddedWorkbench
 from cfo_kernel.workbench.workspace import EmbeddedWorkspace
 
-if TYPE_CHECKING:  # the type checker proves that each class implements its protocol
+if TYPE_CHECKING:  # lets the type checker verify that each class implements its protocol
     from cfo_kernel import interface
 
     _workbench: type[interface.Workbench] = EmbeddedWorkbench

@@ -26,8 +26,8 @@ _MEDIA_TYPES = {
 def own_file(folder: Path, name: str) -> Path | None:
     """Returns the file with this name directly in `folder`.
 
-    Returns None for a missing file, a link, or a path to somewhere else. The name is not trusted: it may come from a
-    request or from a copied history.
+    Returns None for a missing file, a link, or a path outside the folder. The name is not trusted, because it may come
+    from a request or from a copied history.
     """
     try:
         home = folder.resolve()

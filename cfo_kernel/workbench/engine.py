@@ -79,7 +79,9 @@ class Engine:
 
     @classmethod
     async def acquire(cls, root: Path, settings: Settings, holder: object) -> "Engine":
-        """Returns the engine for this root, these settings and the running loop, which all such workbenches share.
+        """Returns the engine for this root, these settings and the running loop.
+
+        All workbenches with these share one engine.
 
         Call `release` when done. Raises `StorageFailed` if the root cannot be opened.
         """
@@ -87,7 +89,7 @@ class Engine:
         found = (e for e in _engines if (e.root, e.settings, e._loop, e._is_closed) == (root, settings, loop, False))
         engine = next(found, None) or cls(root, settings)
         _engines.add(engine)
-        engine._holders.add(holder)  # before the first await, during which the last other holder may release the engine
+        engine._holders.add(holder)  # before the first await, when the last other holder may release it
         if engine._opening is None:
             engine._opening = loop.create_task(engine._open(), name="open the engine")
         try:
@@ -98,7 +100,7 @@ class Engine:
         return engine
 
     async def _open(self) -> None:
-        """Opens the journal, and starts executing runs: those accepted here, and those whose process died."""
+        """Opens the journal, and starts executing the runs accepted here and those whose process died."""
         await anext(self._lifetime)
         try:
             await self.journal.open()
@@ -238,7 +240,7 @@ class Engine:
         return not (self.root / workspace.workspace_dir).is_dir()
 
     def data(self, workspace: WorkspaceRow) -> WorkspaceData:
-        """Returns the workspace's data, always the same object. Raises `WorkspaceNotFound`."""
+        """Returns the workspace's data, which is always the same object. Raises `WorkspaceNotFound`."""
         folder = self.workspace_dir(workspace)
         if workspace.id not in self._workspace_data:
             self._workspace_data[workspace.id] = WorkspaceData(

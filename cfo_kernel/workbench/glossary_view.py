@@ -1,4 +1,4 @@
-"""The glossary for front ends: what its authors wrote for readers, without the fields that only the engine uses."""
+"""The glossary for front ends: the parts written for readers, without the fields that only the engine uses."""
 
 from cfo_kernel.data.glossary import GlossaryFile, TableNotes
 from cfo_kernel.data.starter_questions import starter_questions

@@ -18,7 +18,7 @@ from cfo_kernel.workbench.engine import Engine
 if TYPE_CHECKING:
     import pandas as pd
 
-DIRECT_ROWS = 1_000  # of a query without a thread
+DIRECT_ROWS = 1_000  # the limit for a query without a thread
 
 
 class EmbeddedTable:

@@ -100,9 +100,9 @@ class EmbeddedThread:
     ) -> EmbeddedRun:
         """Sends a message and returns its run once it is accepted, without waiting for the answer.
 
-        An empty `text` continues the reply of the run `in_reply_to`. `untouched` marks a continue after a countdown,
-        without a click. Too many of these in a row raise `ContinueLimitReached`; see `continues_left`. Sending the same
-        message with the same `idempotency_key` again returns the same run.
+        An empty `text` continues the reply of the run `in_reply_to`. `untouched` marks a message that continues after a
+        countdown, without a click. Too many of these in a row raise `ContinueLimitReached`; see `continues_left`.
+        Sending the same message with the same `idempotency_key` again returns the same run.
 
         Raises `EmptyMessage`, `MessageTooLong`, `NothingToContinue`, `ThreadReadOnly` or `StorageFailed`, in which case
         no thread is created. Raises `ThreadNotFound` if the key was used in a thread that has been deleted.
@@ -254,7 +254,8 @@ class EmbeddedThread:
         """Raises `ThreadNotFound` if the run with this key belonged to a thread that has since been deleted.
 
         The journal must be read before the catalog. Another message with the same key may be creating the thread right
-        now, and adds the row before the run. So if a run is found without its thread's row, the thread was deleted.
+        now, and it adds the row before the run. If a run is found without its thread's row, the thread was therefore
+        deleted.
         """
         if await self._engine.journal.by_key(self.workspace_id, self.id, key):
             try:

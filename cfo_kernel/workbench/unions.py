@@ -1,4 +1,4 @@
-"""Writes what a person says about the files of one table to the glossary."""
+"""Writes a user's decision about which files form one table to the glossary."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ from cfo_kernel.workbench import uploads
 
 
 def table_name(name: str) -> str:
-    """The name of a table. Raises `InvalidName` unless it contains a letter."""
+    """The name, converted to a valid table name. Raises `InvalidName` unless it contains a letter."""
     table = file_names.identifier(name)
     if not any(character.isalpha() for character in name):
         raise InvalidName(f"{name[:40]!r} is not a valid table name. Use letters, digits and _.")
@@ -32,13 +32,13 @@ def check_files(files: Sequence[str], index: DatasetIndex) -> None:
             raise not_found.file(file)
         if dataset and len(dataset.tables) > 1:
             listed = ", ".join(table.name for table in dataset.tables[:10])
-            raise InvalidInput(f"{file} has several tables. Name the one that is meant: {listed}.")
+            raise InvalidInput(f"{file} has several tables. Name one of them: {listed}.")
         if dataset and not dataset.tables:
             raise InvalidInput(f"{file} has no table. Leave it out.")
 
 
 def write(workspace: Path, scratch: Path, table: str, files: Sequence[str]) -> None:
-    """Writes the glossary. The old one goes to the workspace's `.trash/`."""
+    """Writes the glossary. The previous version is moved to the workspace's `.trash/`."""
     path = scratch / GLOSSARY
     path.write_text(glossary_writer.with_union(workspace / "data", table, files), encoding="utf-8")
     uploads.put_in_place(path, workspace / "data" / GLOSSARY, workspace)

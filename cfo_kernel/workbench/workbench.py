@@ -18,7 +18,7 @@ from cfo_kernel.workbench.workspace import EmbeddedWorkspace
 
 
 class EmbeddedWorkbench(AsyncResource):
-    """A root with its workspaces. The first call opens it, and binds it to the event loop of that call.
+    """The workbench for a root. The first call opens the root, and binds the workbench to that call's event loop.
 
     An empty root is created and opened only by `create_workspace` and `check`.
 
@@ -103,7 +103,10 @@ class EmbeddedWorkbench(AsyncResource):
         await engine.journal.check()
 
     async def close(self) -> None:
-        """Closes the root. Runs in progress are left to the next process, unless another workbench here has it open."""
+        """Closes the root.
+
+        Runs in progress are left to the next process, unless another workbench in this process uses the root.
+        """
         self._forget_ended_loop()
         if self._engine is not None:
             engine, self._engine = self._engine, None

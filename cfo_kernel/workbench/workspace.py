@@ -120,7 +120,7 @@ class EmbeddedWorkspace:
     async def unite(self, name: str, files: Sequence[str]) -> None:
         """Puts the tables of these files together as the table `name`, or keeps them apart if there are no files.
 
-        A file with several tables is named by the table that is meant. Writes `union:` in `datasets.yaml`. Raises
+        For a file with several tables, pass the name of the table instead. Writes `union:` in `datasets.yaml`. Raises
         `InvalidName`, `InvalidInput`, `FileNotFound`, `GlossaryInvalid` or `StorageFailed`.
         """
         index = await self._engine.use().data(self._row).index()
@@ -248,6 +248,6 @@ def _listed(data: Path) -> list[DataFile]:
 
 
 def _move_to_trash(folder: Path, path: Path) -> Path | None:
-    """Moves the file or folder to the `.trash/` in `folder`. If that is on another disk, this takes time to copy."""
+    """Moves the file or folder to the `.trash/` in `folder`. If that is on another disk, copying takes time."""
     with storage_errors(f"{path.name} cannot be moved to .trash/"):
         return folders.discard(folder, path)

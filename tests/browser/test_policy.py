@@ -103,7 +103,7 @@ async def test_the_form_for_the_token_opens_the_thread_of_the_address(stack: Sta
     assert await serious_violations(stranger) == []
     await stranger.get_by_label("Token").fill("not it")
     await stranger.keyboard.press("Enter")
-    await expect(stranger.get_by_role("alert")).to_have_text("This is not the token.")
+    await expect(stranger.get_by_role("alert")).to_have_text("The token is not correct.")
     await stranger.get_by_label("Token").fill(TOKEN)
     await stranger.get_by_role("button", name="Open").click()
     await ready(stranger)

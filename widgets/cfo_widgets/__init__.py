@@ -1,4 +1,4 @@
-"""The widgets of cfo_kernel. `Workbench(connect())` shows all of them together; each also works in its own cell.
+"""The widgets of cfo_kernel. `Workbench(connect())` shows all of them together. Each also works in its own cell.
 
 A widget is imported only when it is first used, so that `python -m cfo_widgets` does not import any.
 """

@@ -20,7 +20,7 @@ def main() -> int:
         "--url", help=f"the URL of the API (default: CFO_URL, or {_DEFAULT_API}); its token is CFO_API_TOKEN"
     )
     options = parser.parse_args()
-    # Removed from the environment, because the visitors' kernels inherit it.
+    # Removed from the environment, which the visitors' kernels inherit.
     given_token = os.environ.pop("CFO_PAGE_TOKEN", "")
     if not given_token and not is_loopback(options.ip):
         return _fail(f"Other machines can reach {options.ip}. Set CFO_PAGE_TOKEN to a long secret and restart.")

@@ -1,4 +1,4 @@
-"""The callbacks of a component, which may be plain or async functions."""
+"""Callbacks of a component, which may be plain or async functions."""
 
 import inspect
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class AsyncCallbacks:
-    """Calls plain or async functions one after the other. `call` propagates their exceptions."""
+    """A list of plain or async functions. `call` calls them one after the other, and propagates their exceptions."""
 
     def __init__(self) -> None:
         self._callbacks: list[Callable[..., Any]] = []

@@ -33,7 +33,10 @@ from cfo_widgets.wire import Command, CommandResult, events_message, problem_dic
 
 
 class ThreadCommand(Command):
-    """A command for the thread on the page. It names the opening, since another thread may be open when it arrives."""
+    """A command for the thread on the page.
+
+    It identifies the opening, since another thread may be open when it arrives.
+    """
 
     opened: str
 
@@ -141,7 +144,7 @@ class Chat(Component, bundle="chat"):
         return bool(self._open_runs)
 
     def on_change(self, callback: Callable[[], None]) -> None:
-        """Calls `callback` when the thread gets its id or a new title, and when one of its runs starts or ends."""
+        """Calls `callback` when the thread gets its id or a new title, and whenever one of its runs starts or ends."""
         self._change_callbacks.append(callback)
 
     @override
@@ -199,7 +202,7 @@ class Chat(Component, bundle="chat"):
                 if command.opened == self.opened:
                     self.thread_id = (
                         thread.id
-                    )  # before the answer, so that a page which is reloaded now knows the thread
+                    )  # before the answer, so that a page that is reloaded now knows the thread
                 self._run_sent(command, run.id)
                 return CommandResult(SentMessage(run_id=run.id))
             case ContinueReply():
@@ -293,9 +296,9 @@ class Chat(Component, bundle="chat"):
                 self._no_room = self.trouble = problem_dict(error)
                 await asyncio.sleep(_RETRY_SECONDS)
             except ServerError:
-                await asyncio.sleep(_RETRY_SECONDS)  # the refresh reports a server that is still absent
+                await asyncio.sleep(_RETRY_SECONDS)  # the refresh reports a server that is still unavailable
             except CfoError:
-                self._followed.add(run_id)  # its events are gone, for example pruned; the messages show how it ended
+                self._followed.add(run_id)  # its events were pruned, for example; the messages show how it ended
             else:
                 self._followed.add(run_id)
             await self.refresh()

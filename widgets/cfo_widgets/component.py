@@ -21,7 +21,7 @@ _logger = logging.getLogger(__name__)
 class Component(NotebookWidget, anywidget.AnyWidget):
     """A widget that `static/<bundle>.js` renders. Messages from its page are `commands`, which `perform` handles.
 
-    Commands run as tasks in the event loop in which the widget was created. `close` cancels them.
+    Commands run as tasks in the event loop where the widget was created. `close` cancels them.
     """
 
     commands: ClassVar[TypeAdapter[Any]]

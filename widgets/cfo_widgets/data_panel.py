@@ -20,7 +20,7 @@ from cfo_widgets.wire import Command, CommandResult, message_for_person
 
 
 class WorkspaceCommand(Command):
-    """A command for the workspace that the page shows. It is refused if another one is open when it arrives."""
+    """A command for the workspace that the page shows. It is refused if another workspace is open when it arrives."""
 
     workspace_id: str
 

@@ -1,4 +1,4 @@
-"""Downloads to a page, which requests one chunk at a time, so that nothing piles up if the connection is slow."""
+"""Downloads to a page. The page requests one chunk at a time, so that nothing piles up if the connection is slow."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -18,7 +18,10 @@ _IDLE_TIMEOUT = 120.0
 
 
 class DownloadCommand(Command):
-    """Requests the next megabyte of a file, from byte `from` on. With `from` 0, starts the download named by `key`."""
+    """Requests the next megabyte of a file, starting at byte `from`.
+
+    If `from` is 0, starts the download named by `key`.
+    """
 
     key: str
     from_: int = Field(alias="from", ge=0)
@@ -35,7 +38,10 @@ class DownloadChunk(TypedDict):
 
 @dataclass
 class _ActiveDownload:
-    """A download in progress. The last chunk is kept until the page requests the next one, in case it gets lost."""
+    """A download in progress.
+
+    The last chunk is kept until the page requests the next one, in case the response gets lost.
+    """
 
     download: Download
     chunks: AsyncGenerator[bytes]
@@ -110,7 +116,7 @@ class Downloads:
 
 
 async def _even_chunks(download: Download) -> AsyncGenerator[bytes]:
-    """Yields the content in chunks of equal size, however it arrives."""
+    """Yields the content in chunks of equal size, however the pieces arrive."""
     buffer = bytearray()
     async with aclosing(download.chunks) as chunks:  # pyright: ignore[reportArgumentType] - they are all generators
         async for chunk in chunks:

@@ -1,4 +1,4 @@
-"""Checks messages for a kernel as they arrive from a page, because Jupyter trusts the counts and offsets in them.
+"""Checks a page's messages for a kernel as they arrive, because Jupyter trusts the counts and offsets in them.
 
 A message of a few bytes that claims to have millions of parts would otherwise take all the memory of the page's server.
 """
@@ -14,7 +14,7 @@ _MOST = 1_000
 
 
 def is_message(frame: str | bytes) -> bool:
-    """Whether the frame consists of the parts that it claims to have: their number, where each begins, and the end."""
+    """Whether the frame consists of the parts that it claims to have, according to their number and offsets."""
     if isinstance(frame, str) or len(frame) < _NUMBER:
         return False
     count = int.from_bytes(frame[:_NUMBER], "little")

@@ -1,4 +1,4 @@
-"""Monitors the pool of preheated kernels. Each of them has run the notebook and is waiting for a visitor."""
+"""Monitors the pool of preheated kernels. Each kernel has run the notebook and is waiting for a visitor."""
 
 import logging
 from typing import Any
@@ -11,7 +11,7 @@ _logger = logging.getLogger(__name__)
 
 
 class KernelPoolMonitor:
-    """Replaces kernels that died while waiting. Voila itself would assign them to visitors."""
+    """Replaces kernels that died while waiting, which Voila itself would assign to visitors."""
 
     def __init__(self, manager: Any) -> None:
         self._manager = manager

@@ -1,7 +1,7 @@
-"""Packs the messages between pages and kernels, even if a string contains half a character.
+"""Packs the messages between pages and kernels, even if a string contains an unpaired surrogate.
 
-A browser's text may contain half a surrogate pair, for example where a program cut an emoji in two. Jupyter's own
-packer refuses it, and the message would be lost.
+Text from a browser may contain an unpaired surrogate, for example where a program cut an emoji in two. Jupyter's own
+packer refuses such text, and the message would be lost.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ _REPLACEMENT = "\ufffd"
 
 
 def pack(message: Any) -> bytes:
-    """The message as JSON. Half characters are replaced."""
+    """The message as JSON, with unpaired surrogates replaced."""
     try:
         return json_packer(message)
     except UnicodeEncodeError:

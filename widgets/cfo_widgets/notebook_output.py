@@ -1,4 +1,4 @@
-"""Support for widgets in notebook cells: finds their cell, and keeps text that is readable without a kernel."""
+"""Supports widgets in notebook cells: finds their cell, and stores text that is readable without a kernel."""
 
 import html
 import os
@@ -25,7 +25,10 @@ class NotebookOutput(NamedTuple):
 
 
 def current_cell() -> str:
-    """Returns the id of the running cell and its notebook. Empty if the front end does not send it, like Voila."""
+    """Returns the ids of the running cell and its notebook.
+
+    Empty if the front end, such as Voila, does not send them.
+    """
     parent: Any = getattr(get_ipython(), "get_parent", dict)()  # missing in a shell without a front end
     notebook, cell = os.environ.get("JPY_SESSION_NAME"), parent.get("metadata", {}).get("cellId")
     return f"{notebook}#{cell}" if notebook and cell else ""
@@ -34,8 +37,8 @@ def current_cell() -> str:
 class NotebookWidget(Widget):
     """A widget that leaves readable text in its notebook.
 
-    By default, JupyterLab does not save the state of widgets, and if a widget is missing, it does not fall back to
-    another representation of the output. So the text is a separate output, hidden while the widget is shown
+    By default, JupyterLab does not save the state of widgets, and does not fall back to another representation of the
+    output if a widget is missing. The text is therefore a separate output, hidden while the widget is shown
     (tokens.css).
     """
 

@@ -1,7 +1,7 @@
 """The threads that a page has opened.
 
-Each time a thread is opened, it gets an id, its *opening*. Commands include the opening that they belong to, because
-the page may show another thread when they arrive.
+Each time a thread is opened, that *opening* gets an id. Commands include the opening that they belong to, because the
+page may show another thread when they arrive.
 """
 
 import uuid
@@ -17,7 +17,7 @@ _MAX_OPENINGS = 32
 
 
 class OpenThreads:
-    """The threads by their openings: the most recently used ones, and all those that a command is using."""
+    """The threads by their openings: the most recently used threads, and all threads that a command is using."""
 
     def __init__(self) -> None:
         self._threads: dict[str, Thread] = {}  # the most recently used is last
@@ -43,7 +43,10 @@ class OpenThreads:
 
     @contextmanager
     def use(self, opened: str) -> Generator[Thread]:
-        """Yields the thread of an opening, which is not dropped inside the block. Raises `InvalidInput`."""
+        """Yields the thread of an opening, which is not dropped inside the block.
+
+        Raises `InvalidInput` if it is no longer open.
+        """
         if opened not in self._threads:
             raise InvalidInput("This conversation is no longer open on this page. Reload the page.")
         self._threads[opened] = self._threads.pop(opened)

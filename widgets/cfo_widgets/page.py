@@ -86,7 +86,7 @@ class PageHandler(TornadoVoilaHandler):
         if path:
             raise HTTPError(404)
         async for part in self.get_generator():
-            # While a kernel starts, Voila sends a script as a sign of life, which the policy of the page forbids.
+            # While a kernel starts, Voila sends a heartbeat script, which the page's policy forbids.
             self.write(part.replace(_SIGN_OF_LIFE, "\n"))
             self.flush()
 
@@ -111,7 +111,7 @@ class KernelChannelsHandler(VoilaKernelWebsocketHandler):
         await super().open(kernel_id)
 
     def on_message(self, message: str | bytes) -> None:
-        """Passes a message on to the kernel. After anything else, the connection is closed."""
+        """Passes a message on to the kernel. Anything else closes the connection."""
         try:
             if self.selected_subprotocol != PROTOCOL or not is_message(message):
                 raise ValueError
@@ -121,7 +121,7 @@ class KernelChannelsHandler(VoilaKernelWebsocketHandler):
 
 
 class WorkbenchApp(Voila):
-    """Voila with the handlers above added to its own, a guard in front of every handler, and a kernel pool monitor."""
+    """Voila with the handlers above, a guard in front of every handler, and a kernel pool monitor."""
 
     def init_settings(self) -> Any:
         settings = super().init_settings()

@@ -1,4 +1,4 @@
-"""The guard in front of every address of the page: decides which requests are answered, and what browsers may load.
+"""Guards every address of the page: decides which requests are answered, and what browsers may load.
 
 Voila and Jupyter bring many handlers, each with its own access rules. Every one of them is therefore derived from
 `Guarded`, which checks a request before the handler does.
@@ -42,7 +42,8 @@ def content_security_policy() -> str:
     a widget's code from one, and only a script can create one. No text is evaluated as code; charts use Vega's
     interpreter instead. Inline styles are allowed, since JupyterLab, Lumino, anywidget and Vega all set styles from
     scripts, both as elements without a nonce and as attributes. These cannot load anything from elsewhere: images and
-    fonts must be `data:`, `blob:` or from this server. Nothing may be sent to another server or framed.
+    fonts must be `data:`, `blob:` or from this server. Nothing may be sent to another server, and the page may not be
+    framed.
     """
     hashes = " ".join(f"'sha256-{_sha256(script)}'" for script in SCRIPTS.values())
     directives = {
@@ -67,7 +68,7 @@ def _sha256(script: str) -> str:
 class Guarded(_Handler):
     """Refuses requests for another host, from pages of another site, and without the token.
 
-    It does so before the handler does anything with a request, so a stranger never sees a handler's error.
+    The checks come before the handler does anything with a request, so a stranger never sees a handler's error.
     """
 
     is_public = False
@@ -84,7 +85,7 @@ class Guarded(_Handler):
             raise _refused("This page can only be reached as localhost. Use that name in the address.")
         origin = self.request.headers.get("Origin")
         if origin is not None and not is_own_origin(origin, host):
-            raise _refused("Pages from other sites may not use this page.")
+            raise _refused("Pages from other sites may not access this page.")
         if not self.is_public and not self._is_known():
             if self.request.method in ("GET", "HEAD") and self._is_page():
                 self.redirect(f"{self.settings['base_url']}login?next={url_escape(self.request.uri or '/')}")
@@ -130,7 +131,7 @@ class LoginHandler(Guarded, LoginFormHandler):
 <p>Open the address that was printed when the page was started, or enter its token.</p>
 <form method="post" action="{html.escape(self.base_url)}login?next={target}">{self.xsrf_form_html()}
 <input type="password" name="password" aria-label="Token" autofocus> <button>Open</button></form>
-{"<p role='alert'>This is not the token.</p>" if message else ""}"""
+{"<p role='alert'>The token is not correct.</p>" if message else ""}"""
         self.finish(small_page("CFO workbench", form))
 
     @allow_unauthenticated
@@ -171,7 +172,7 @@ def guarded(handler: type[RequestHandler]) -> Any:
 
 def small_page(title: str, content: str) -> str:
     """A short page without scripts."""
-    icon = '<link rel="icon" href="data:,">'  # otherwise a browser asks for one
+    icon = '<link rel="icon" href="data:,">'  # otherwise a browser requests one
     head = f'<meta charset="utf-8"><title>{html.escape(title)}</title>{icon}<style>{_STYLE}</style>'
     return (
         f'<!DOCTYPE html><html lang="en"><head>{head}</head><body><h1>{html.escape(title)}</h1>{content}</body></html>'

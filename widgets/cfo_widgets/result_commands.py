@@ -20,8 +20,8 @@ _CHART_LIBRARY = Path(__file__).parent / "static" / "vega.js"
 class ResultFileCommand(Command):
     """A command for a file in a thread.
 
-    If the result is part of a conversation, `opened` is the opening shown there. It is needed because files in
-    different threads have the same names.
+    If the result is part of a conversation, `opened` is the opening shown there. It is needed because different threads
+    have files with the same names.
     """
 
     opened: str = ""

@@ -42,7 +42,10 @@ class ThreadListUpdate:
 
 
 class ThreadWatcher:
-    """Polls until it is cancelled. Calls `on_problem` with a message about a problem, and with "" when it is over."""
+    """Polls until it is cancelled.
+
+    Calls `on_problem` with a message when a problem occurs, and with "" when it is over.
+    """
 
     def __init__(
         self,

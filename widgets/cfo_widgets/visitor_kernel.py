@@ -1,4 +1,4 @@
-"""The kernel for a visitor to the page: ipykernel without parts that only notebooks need (`share/jupyter/kernels`)."""
+"""The kernel for a visitor to the page: ipykernel without the parts that only notebooks need."""
 
 import sys
 

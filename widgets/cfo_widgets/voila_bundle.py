@@ -1,8 +1,8 @@
 """Serves Voila's JavaScript as a single file.
 
-Voila ships about a hundred chunks, and a page requests each of them only when another one needs it.
-`voila_bundle.txt` lists those that are loaded on a first visit. They are concatenated, compressed once, and sent in one
-response that browsers cache. A chunk that is missing here, for example after a Voila update, is requested as usual.
+Voila ships about a hundred chunks, and a page requests each chunk only when another chunk needs it. `voila_bundle.txt`
+lists the chunks that are loaded on a first visit. They are concatenated, compressed once, and sent in one response that
+browsers cache. A chunk that is missing here, for example after a Voila update, is requested as usual.
 """
 
 import gzip

@@ -52,7 +52,7 @@ class ProblemMessage(Value):
 
 
 class EventsMessage(Value):
-    """New events of a run. A page ignores types that it does not know."""
+    """New events of a run. A page ignores events of unknown types."""
 
     type: Literal["events"] = "events"
     run_id: str
@@ -92,8 +92,8 @@ def message_for_person(error: CfoError) -> str:
         )
     if isinstance(error, TooManyStreams):
         return (
-            "Many people are using the workbench at this moment, and it has no room for more. Nothing is lost: replies "
-            "appear here when they are ready. Try uploads and downloads again in a moment."
+            "Many people are using the workbench at this moment, and it has reached its limit. Nothing is lost: "
+            "replies appear here when they are ready. Try uploads and downloads again in a moment."
         )
     server = error.details.get("server")
     if not isinstance(error, ServerUnavailable) or not server:

@@ -89,7 +89,7 @@ class Workbench(NotebookWidget, ipywidgets.HBox):
     async def _restore(self, thread_id: str) -> bool:
         """Opens the thread that a page remembers. Returns False if it was deleted or never existed."""
         # In a notebook, only the first page restores a thread. Later pages (other views of the same output) may
-        # remember an older one, and the kernel already has the open one.
+        # remember an older thread, and the kernel already has one open.
         if self._frame.cell and self._has_restored:
             return True
         is_found = True

@@ -50,11 +50,11 @@ WorkspacePickerCommand = OpenInitialWorkspace | PickWorkspace | CreateWorkspace 
 
 
 class WorkspacePicker(Component, bundle="workspace_picker"):
-    """Lists the workspaces, creates new ones, and calls its callbacks with the one to open.
+    """Lists the workspaces, creates new ones, and calls its callbacks with the workspace to open.
 
     A page opens the workspace that was last open in its browser, or otherwise the one that was last changed.
     `workspaces` is None until the list is loaded. `workspace_id` is empty while no workspace is open. `connection` is a
-    message that explains why none can be opened.
+    message that explains why no workspace can be opened.
     """
 
     commands = TypeAdapter(Annotated[WorkspacePickerCommand, Field(discriminator="type")])

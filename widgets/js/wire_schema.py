@@ -75,7 +75,7 @@ def wire_schema() -> dict[str, Any]:
 def _structure(schema: Any) -> Any:
     """Returns the schema without titles (each would become a type), descriptions and defaults.
 
-    So a docstring can be reworded without making the generated file stale: the documentation is in Python.
+    Without them, rewording a docstring does not make the generated file stale. The documentation is in Python.
     """
     if isinstance(schema, list):
         return [_structure(item) for item in schema]

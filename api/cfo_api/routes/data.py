@@ -52,7 +52,7 @@ async def delete_file(workspace: WorkspaceDep, name: str) -> None:
 async def unite_files(workspace: WorkspaceDep, union: NewUnion) -> None:
     """Puts the tables of several files together as one table, or keeps them apart if no file is named.
 
-    Writes `union` in `data/datasets.yaml`. A file with several tables is named by the table that is meant.
+    Writes `union` in `data/datasets.yaml`. For a file with several tables, name the table instead.
     """
     await workspace.unite(union.name, union.files)
 

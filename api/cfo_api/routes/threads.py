@@ -147,7 +147,7 @@ def _result_path(file: str) -> str:
 
 
 def _selection(kind: type[S], sort: str, filters: str, **more: int) -> S:
-    """Raises `InvalidInput`."""
+    """The selection in the query parameters. Raises `InvalidInput` if they are malformed."""
     try:
         return kind.model_validate({"sort": _sort_columns(sort), "filters": json.loads(filters), **more})
     except ValidationError as error:

@@ -57,7 +57,7 @@ class Stores:
         return [self._status(schema) for schema in STORES]
 
     def upgrade(self, store: str | None = None, revision: str | None = None) -> list[StoreChange]:
-        """Upgrades one store or all stores. Also raises `InvalidInput`."""
+        """Upgrades one store or all stores. Also raises `InvalidInput` for an unknown store or revision."""
         changes: list[runner.Change] = []
         for schema in STORES if store is None else [_schema(store)]:
             with self._engine(schema) as engine:
@@ -65,7 +65,7 @@ class Stores:
         return [_shown(change) for change in changes]
 
     def downgrade(self, store: str, revision: str) -> list[StoreChange]:
-        """Downgrades a store. Also raises `InvalidInput`."""
+        """Downgrades a store. Also raises `InvalidInput` for an unknown store or revision."""
         schema = _schema(store)
         if revision == runner.BASE:
             message = f"Without any revision the {store} would have no tables. Choose a revision to downgrade to."

@@ -1,4 +1,7 @@
-"""Backup copies of an SQLite database, made before its schema is changed. The last few for each store are kept."""
+"""Makes backup copies of SQLite databases before their schemas are changed.
+
+Keeps the last few copies for each store.
+"""
 
 import os
 import sqlite3
@@ -14,8 +17,8 @@ KEPT = 3
 def copy_database(database: Path, revision: str | None) -> Path:
     """Copies the database to the folder `copies` next to it, under a name with its revision and the time.
 
-    Returns the copy. Other programs may read the database meanwhile, but the caller must keep them from writing. Raises
-    `StorageFailed`.
+    Returns the path of the copy. Other programs may read the database in the meantime, but the caller must keep them
+    from writing. Raises `StorageFailed` if no copy can be made.
     """
     folder = database.parent / "copies"
     copy = folder / f"{database.stem}-{revision or 'unversioned'}-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}.db"
@@ -29,7 +32,7 @@ def copy_database(database: Path, revision: str | None) -> Path:
             source.backup(target)
         with partial.open("rb+") as written:
             os.fsync(written.fileno())
-        partial.rename(copy)  # only now, so that a copy with this name is always complete
+        partial.rename(copy)  # renamed only now, so that a copy with this name is always complete
     except (OSError, sqlite3.Error) as error:
         with suppress(OSError):
             partial.unlink()

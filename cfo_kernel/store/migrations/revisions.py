@@ -22,7 +22,9 @@ _COUNTED: dict[tuple[str, str], dict[int, str | None]] = {
 
 
 def find_revision(connection: Connection, schema: StoreSchema) -> str | None:
-    """Returns the revision of the store, or None if the store does not exist yet. May be newer than this version.
+    """Returns the store's revision, or None if the store does not exist yet.
+
+    The revision may be newer than this version.
 
     Raises `StorageFailed` if the schema does not belong to this program.
     """
@@ -49,9 +51,9 @@ def table_names(connection: Connection) -> set[str]:
 
 
 def update_counter(connection: Connection, revision: str | None) -> None:
-    """Updates or removes the counter, so that versions from before Alembic refuse a schema that they do not know.
+    """Updates or removes the counter, so that versions that predate Alembic refuse a schema that they do not support.
 
-    In SQLite, they compare the counter with their own. In PostgreSQL, they fail if it is missing.
+    In SQLite, those versions compare the counter with their own. In PostgreSQL, they fail if it is missing.
     """
     if is_postgres(connection):
         connection.execute(text("DROP TABLE IF EXISTS version"))

@@ -93,7 +93,7 @@ def _change(connection: Connection, schema: StoreSchema, before: str | None, tar
         return Change(schema.name, before, target)
     with contextlib.ExitStack() as on_failure:
         copy = None
-        if before != target and table_names(connection):  # a new store has nothing to lose
+        if before != target and table_names(connection):  # a new store contains nothing to back up
             _refuse_if_in_use(connection, schema, before, target)
             if not is_postgres(connection):
                 copy = copy_database(_file(connection), before)
@@ -107,8 +107,8 @@ def _change(connection: Connection, schema: StoreSchema, before: str | None, tar
 
 
 def _refuse_if_in_use(connection: Connection, schema: StoreSchema, before: str | None, target: str | None) -> None:
-    # A process counts as having the root open only once it has brought all stores up to date. So if one is found while
-    # a store is not up to date, it runs another version, and would continue as if the schema were its own.
+    # A process counts as having the root open only once it has brought all stores up to date. A process found while a
+    # store is not up to date therefore runs another version, and would continue with its own idea of the schema.
     if others := processes_with_root_open(connection):
         raise StorageFailed(
             f"The {schema.name} cannot be changed from revision {before} to {target or BASE} while other programs have"

@@ -10,7 +10,7 @@ export function isTransient(error: unknown): boolean {
   return !(error instanceof CommandError) || TRANSIENT.has(error.problem.code);
 }
 
-/** Whether the server has no room for the command at the moment. */
+/** Whether the server is at its limit, so that it cannot accept the command at the moment. */
 export function isNoRoom(error: unknown): boolean {
   return error instanceof CommandError && error.problem.code === "too_many_streams";
 }
