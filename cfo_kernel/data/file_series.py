@@ -135,7 +135,11 @@ def _take_year(token: str, following: str, place: _Place) -> int:
 
 
 def _take_part(token: str, following: str, place: _Place) -> int:
-    """Reads the number of a month or day next to a year, or of a quarter such as 1Q."""
+    """Reads the number of a month or day next to a year or the name of a month, or of a quarter such as 1Q."""
+    if following in MONTHS and re.fullmatch(r"\d{1,2}", token) and 1 <= int(token) <= 31 and place.day is None:
+        place.day = int(token)
+        place.add("day", token)
+        return 1
     if following == "q" and re.fullmatch("[1-4]", token):
         place.month = 3 * int(token) - 2
         place.add("quarter", f"q{token}")

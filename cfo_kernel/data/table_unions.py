@@ -1,5 +1,7 @@
 """Decides which tables are parts of one table, because users say so or their names and columns suggest it.
 
+The names are those of files, or of the sheets of a workbook (`union_parts`).
+
 If parts stay apart, a sum misses some of them. If tables are combined by mistake, a sum adds up figures that do not
 belong together. Unless users ask for it, tables are therefore combined only if there is no reason against it.
 Otherwise, a note proposes the union.
@@ -10,12 +12,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations, pairwise
 
-from cfo_kernel.data import file_names
+from cfo_kernel.data import file_names, union_parts
 from cfo_kernel.data.decisions import Decision, DecisionKind
-from cfo_kernel.data.file_series import NUMBER, SeriesName, series_name
+from cfo_kernel.data.file_series import NUMBER
 from cfo_kernel.data.tables import Column, Dataset, Kind, ProposedUnion, Table
+from cfo_kernel.data.union_parts import Part
 
-MOST_PARTS = 200
 _LISTED, _SHOWN = 10, 3
 _FEW_ADDED = 5  # at most one column in this many may be new in later files
 _LIKENESS = 0.5  # the share of common columns from which a union is proposed
@@ -33,18 +35,6 @@ class Unions:
     together: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     apart: frozenset[str] = frozenset()
     described: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True)
-class Part:
-    """A table that may be a part of a union, with its file, and the hash of the file's content."""
-
-    table: Table
-    file: str
-    stem: str
-    version: str
-    is_only: bool
-    """Whether it is the only table of its file."""
 
 
 @dataclass(frozen=True)
@@ -74,15 +64,24 @@ def find(parts: Sequence[Part], settings: Unions) -> Found:
         if len(chosen) > 1:
             taken |= {part.table.name for part in chosen}
             found.unions.append(Union(file_names.identifier(name), tuple(chosen), True, tuple(_differences(chosen))))
-    for name, members in _series([part for part in parts if part.table.name not in taken]):
-        if name in settings.apart:
-            continue
-        problem = _problem(name, members, parts, settings)
-        if problem is None:
-            found.unions.append(Union(name, tuple(members), decisions=tuple(_differences(members))))
-        elif problem:
-            found.proposals.append(proposed(Union(name, tuple(members)), problem))
+    for members in union_parts.find_series([part for part in parts if part.table.name not in taken]):
+        _add(found, members, parts, settings)
     return found
+
+
+def _add(found: Found, members: Sequence[Part], parts: Sequence[Part], settings: Unions) -> None:
+    """Adds the union of a series, or what is possible instead: those of the sheets of each workbook, or a proposal."""
+    name = union_parts.series_of(members)
+    if name in settings.apart:
+        return
+    problem = _problem(name, members, parts, settings)
+    if problem is None:
+        found.unions.append(Union(name, tuple(members), decisions=tuple(_differences(members))))
+    elif books := union_parts.by_file(members):
+        for sheets in books:
+            _add(found, sheets, parts, settings)
+    elif problem:
+        found.proposals.append(proposed(Union(name, tuple(members)), problem))
 
 
 def repeats(union: Union, table: Table) -> str | None:
@@ -94,7 +93,7 @@ def repeats(union: Union, table: Table) -> str | None:
 
 def proposed(union: Union, problem: str) -> ProposedUnion:
     """The proposal to create the union despite the problem."""
-    members = tuple(part.file if part.is_only else part.table.name for part in union.parts)
+    members = tuple(part.member for part in union.parts)
     return ProposedUnion(name=union.name or "all_files", files=members, why_not=problem.rstrip("."))
 
 
@@ -109,19 +108,6 @@ def note(proposal: ProposedUnion) -> str:
 def _is_meant(part: Part, members: Sequence[str]) -> bool:
     names = {member.lower() for member in members}
     return part.table.name.lower() in names or (part.is_only and part.file.lower() in names)
-
-
-def _series(parts: Sequence[Part]) -> Iterator[tuple[str, list[Part]]]:
-    """The tables whose names differ only in the period, in the order of the periods."""
-    series: dict[tuple[str, tuple[str, ...], str], list[tuple[SeriesName, Part]]] = defaultdict(list)
-    for part in parts:
-        if found := series_name(part.stem):
-            sheet = "" if part.is_only else file_names.identifier(part.table.sheet or "")
-            series[found.form, found.kinds, sheet].append((found, part))
-    for (form, _, sheet), members in series.items():
-        if 1 < len(members) <= MOST_PARTS:
-            members.sort(key=lambda member: (member[0].order, member[1].file))
-            yield file_names.identifier(sheet or form) if sheet or form else "", [part for _, part in members]
 
 
 def _problem(name: str, members: Sequence[Part], parts: Sequence[Part], settings: Unions) -> str | None:
@@ -140,7 +126,7 @@ def _problem(name: str, members: Sequence[Part], parts: Sequence[Part], settings
         return " ".join(difference.text for difference in differences)
     if not name:
         return "their names contain only the period"
-    if any((found := series_name(part.stem)) and NUMBER in found.kinds for part in members):
+    if any(part.place and NUMBER in part.place.kinds for part in members):
         return "a number does not say whether they are parts or versions"
     if names & settings.described:
         return "datasets.yaml describes them as separate tables"
@@ -184,19 +170,19 @@ def _key_of_others(members: Sequence[Part], parts: Sequence[Part]) -> str | None
 
 def _differences(members: Sequence[Part]) -> Iterator[Decision]:
     """Decisions about columns that some parts lack, or that have different types."""
-    columns: dict[str, list[tuple[Part, Column]]] = defaultdict(list)
-    for part in members:
+    columns: dict[str, list[tuple[str, Table, Column]]] = defaultdict(list)
+    for label, part in zip(union_parts.labels(members), members, strict=True):
         for column in part.table.columns:
-            columns[column.name.lower()].append((part, column))
+            columns[column.name.lower()].append((label, part.table, column))
     for found in columns.values():
-        name = found[0][1].name
+        name = found[0][2].name
         if len(found) < len(members):
-            files = _listed([part.file for part, _ in found])
+            files = _listed([label for label, *_ in found])
             text = f"{name}: only {files} {'has' if len(found) == 1 else 'have'} this column."
             yield Decision(kind=DecisionKind.LAYOUT, text=text, column=name, needs_check=True)
-        kinds = {column.kind: part for part, column in found if column.nulls < part.table.row_count}
+        kinds = {column.kind: label for label, table, column in found if column.nulls < table.row_count}
         if len(kinds) > 1:
-            written = " and ".join(f"{_words(kind)} in {part.file}" for kind, part in kinds.items())
+            written = " and ".join(f"{_words(kind)} in {label}" for kind, label in kinds.items())
             text = f"{name}: the column holds {written}."
             yield Decision(kind=DecisionKind.LAYOUT, text=text, column=name, needs_check=True)
 
@@ -232,11 +218,16 @@ def wrong_members(
 
 def described(union: Union) -> list[Decision]:
     """The decisions about a union: its parts, how they differ, and the decisions about each part."""
-    rows = [f"{part.file} ({part.table.row_count:,} {_rows(part.table)})" for part in union.parts]
-    combined = f"The rows of {len(rows)} files were combined: {_listed(rows)}"
-    text = f"{combined}. The column source_file names the file of each row."
+    names = union_parts.labels(union.parts)
+    rows = [
+        f"{name} ({part.table.row_count:,} {_rows(part.table)})" for name, part in zip(names, union.parts, strict=True)
+    ]
+    files, sheets = union_parts.origins(union.parts)
+    combined = f"The rows of {len(rows)} {'sheets' if sheets else 'files'} were combined: {_listed(rows)}"
+    columns = ["source_file names the file"] * files + ["source_sheet names the sheet"] * sheets
+    text = f"{combined}. The column {' and '.join(columns)} of each row."
     decisions = [Decision(kind=DecisionKind.LAYOUT, text=text, count=len(rows)), *union.decisions]
-    for part in union.parts:
+    for name, part in zip(names, union.parts, strict=True):
         for decision in part.table.decisions:
-            decisions.append(decision.model_copy(update={"text": f"{part.file}: {decision.text}"}))
+            decisions.append(decision.model_copy(update={"text": f"{name}: {decision.text}"}))
     return decisions

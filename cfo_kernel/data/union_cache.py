@@ -1,9 +1,10 @@
-"""Creates the tables that combine several files, and stores them in a workspace's `.cache/` like other tables."""
+"""Creates the tables that combine several files or sheets, and stores them in `.cache/` like other tables."""
 
 import asyncio
 import hashlib
 import json
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import date
 from pathlib import Path
 
 from cfo_kernel.data import (
@@ -12,12 +13,13 @@ from cfo_kernel.data import (
     glossary_reader,
     manifests,
     table_unions,
+    union_parts,
 )
 from cfo_kernel.data.decisions import texts
-from cfo_kernel.data.file_series import series_name
 from cfo_kernel.data.manifests import Manifest
-from cfo_kernel.data.table_unions import Part, Union, Unions
+from cfo_kernel.data.table_unions import Union, Unions
 from cfo_kernel.data.tables import Dataset, Kind, ProposedUnion, Table
+from cfo_kernel.data.union_parts import Part
 from cfo_kernel.data.union_source import Source
 from cfo_kernel.errors import CfoError, FileProblem
 
@@ -81,7 +83,9 @@ class UnionCache:
     async def _made(self, union: Union, files: Files) -> tuple[Table, Path]:
         """The table of a union and its Parquet file, from the cache if they are there. Raises a `CfoError`."""
         paths = [files[part.table.name] for part in union.parts]
-        sources = [_source(part) for part in union.parts]
+        _, has_sheets = union_parts.origins(union.parts)
+        starts = union_parts.starts(union.parts)
+        sources = [_source(part, start, has_sheets=has_sheets) for part, start in zip(union.parts, starts, strict=True)]
         key = json.dumps(
             [
                 [f"{path.parent.name}/{path.name}", source.model_dump_json()]
@@ -117,12 +121,12 @@ def _parts(dataset: Dataset) -> list[Part]:
     return [Part(table, dataset.file, stem, dataset.version, is_only) for table in dataset.tables]
 
 
-def _source(part: Part) -> Source:
-    name = series_name(part.stem)
+def _source(part: Part, start: date | None, *, has_sheets: bool) -> Source:
     columns = part.table.columns
     return Source(
         file=part.file,
-        start=name.start if name else None,
+        sheet=part.sheet if has_sheets else None,
+        start=start,
         has_date=any(column.kind is Kind.TIME for column in columns),
         columns=tuple(column.name for column in columns),
         empty=tuple(column.name for column in columns if column.nulls == part.table.row_count),

@@ -7,7 +7,7 @@ from cfo_kernel import not_found
 from cfo_kernel.data import file_names, glossary_writer
 from cfo_kernel.data.file_names import GLOSSARY
 from cfo_kernel.data.ingest_cache import DatasetIndex
-from cfo_kernel.data.table_unions import MOST_PARTS
+from cfo_kernel.data.union_parts import MOST_PARTS
 from cfo_kernel.errors import InvalidInput, InvalidName
 from cfo_kernel.workbench import uploads
 

@@ -52,10 +52,10 @@ async def test_files_are_put_together_and_kept_apart(company: tuple[Stack, Path]
     assert await serious_violations(page) == []
     await data.get_by_role("button", name="More for sales_2023.csv").click()
     await screenshot(page, f"unions-menu-{size}")
-    await page.get_by_role("menuitem", name="Put 2 files together as sales").click()
+    await page.get_by_role("menuitem", name="Put 2 parts together as sales").click()
     await expect(data.get_by_text("2 rows of 2 files, as sales")).to_have_count(2)
     await screenshot(page, f"unions-made-{size}")
     await data.get_by_role("button", name="More for GL Jan.csv").click()
-    await page.get_by_role("menuitem", name="Keep the files of gl apart").click()
+    await page.get_by_role("menuitem", name="Keep the parts of gl apart").click()
     await expect(data.get_by_text("as gl")).to_have_count(0)
     assert (folder / "datasets.yaml").read_text() == "union:\n  sales: [sales_2023.csv, sales_2024.csv]\n  gl: false\n"

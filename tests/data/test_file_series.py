@@ -18,6 +18,7 @@ SERIES: dict[tuple[str, ...], tuple[str, list[date | None]]] = {
     ("Q1 2024 P&L", "Q4 2024 P&L"): ("p l", [date(2024, 1, 1), date(2024, 10, 1)]),
     ("budget FY24", "budget FY2025"): ("budget", [date(2024, 1, 1), date(2025, 1, 1)]),
     ("plan 2023-24", "plan 2024-25"): ("plan", [date(2023, 1, 1), date(2024, 1, 1)]),
+    ("31 Jan 2024 bank", "29 Feb 2024 bank"): ("bank", [date(2024, 1, 31), date(2024, 2, 29)]),
     ("TB P03", "TB P12"): ("tb", [None, None]),
     ("export_1", "export_12"): ("export", [None, None]),
     ("2023", "2024"): ("", [date(2023, 1, 1), date(2024, 1, 1)]),

@@ -212,3 +212,86 @@ async def test_stored_parts_and_unions_stay_and_old_unions_go(workspace: Workspa
     left = {path.suffix for path in folders if path.exists()}
     assert left == {".csv"}
     assert sum(path.suffix == ".union" for path in (tmp_path / ".cache").iterdir()) == 1
+
+
+def book(path: Path, sheets: dict[str, list[tuple[object, ...]]]) -> None:
+    """Writes a workbook with these sheets."""
+    workbook = Workbook()
+    workbook.remove(workbook.worksheets[0])
+    for name, rows in sheets.items():
+        sheet = workbook.create_sheet(name)
+        for row in rows:
+            sheet.append(row)
+    workbook.save(path)
+
+
+def months(*names: str, factor: float = 1) -> dict[str, list[tuple[object, ...]]]:
+    head = ("Cost centre", "Account", "Amount")
+    return {
+        name: [head, ("CC100", "Rent", (10.25 + i) * factor), ("CC200", "Pay", (20.5 + i) * factor)]
+        for i, name in enumerate(names)
+    }
+
+
+async def test_a_sheet_for_each_month(workspace: Workspace) -> None:
+    summary = {"Summary": [("Item", "Value"), ("Headcount", 12), ("Sites", 2)]}
+    book(workspace.data / "Budget 2024.xlsx", months("Jan", "Feb", "März") | summary)
+    assert await workspace.tables() == {"budget_2024": 6, "summary": 2}
+    assert await workspace.rows(
+        "SELECT source_sheet, source_period, sum(amount) FROM budget_2024 GROUP BY ALL ORDER BY 2"
+    ) == [
+        ("Jan", date(2024, 1, 1), Decimal("30.75")),
+        ("Feb", date(2024, 2, 1), Decimal("32.75")),
+        ("März", date(2024, 3, 1), Decimal("34.75")),
+    ]
+    said = "The rows of 3 sheets were combined: Jan (2 rows), Feb (2 rows), März (2 rows). "
+    assert f"{said}The column source_sheet names the sheet of each row." in await workspace.notes("budget_2024")
+    [dataset] = (await workspace.cache.index()).datasets
+    assert [table.name for table in dataset.tables] == ["budget_2024", "summary"]
+    assert dataset.tables[0].files == ("Budget 2024.xlsx",)
+
+
+async def test_the_sheets_of_a_workbook_for_each_year_are_one_table(workspace: Workspace) -> None:
+    for year, factor in ((2024, 2), (2023, 1)):
+        book(workspace.data / f"Budget {year}.xlsx", months("01 Jan", "02 Feb", factor=factor))
+    assert await workspace.tables() == {"budget": 8}
+    wanted = "SELECT DISTINCT source_file, source_sheet, source_period FROM budget ORDER BY 3"
+    assert await workspace.rows(wanted) == [
+        (f"Budget {year}.xlsx", sheet, date(year, month, 1))
+        for year in (2023, 2024)
+        for month, sheet in ((1, "01 Jan"), (2, "02 Feb"))
+    ]
+
+
+async def test_the_sheets_of_each_workbook_are_a_table_if_those_of_all_cannot_be(workspace: Workspace) -> None:
+    book(workspace.data / "Budget 2023.xlsx", months("Jan", "Feb"))
+    changed = {name: [tuple(f"{c}2" for c in head), *rows] for name, (head, *rows) in months("Jan", "Feb").items()}
+    book(workspace.data / "Budget 2024.xlsx", changed)
+    assert await workspace.tables() == {"budget_2023": 4, "budget_2024": 4}
+
+
+@pytest.mark.parametrize(
+    ("sheets", "says"),
+    [
+        (
+            {**months("Jan"), "Feb": [("Cost centre", "Account", "Budget"), ("CC100", "Rent", 1)]},
+            "Amount: only Jan has",
+        ),
+        ({**months("Jan"), "Feb": [("Cost centre", "Account", "Amount"), ("CC100", "Rent", "x")]}, "text in Feb"),
+        (months("Sheet1", "Sheet2"), "parts or versions"),
+    ],
+)
+async def test_what_speaks_against_combining_sheets_becomes_a_proposal(
+    workspace: Workspace, sheets: dict[str, list[tuple[object, ...]]], says: str
+) -> None:
+    book(workspace.data / "GL.xlsx", sheets)
+    first, second = await workspace.tables()
+    assert says in await workspace.proposal()
+    assert f"union: {{gl{'_sheet' * (first == 'sheet1')}: [{first}, {second}]}}" in await workspace.proposal()
+
+
+async def test_sheets_stay_apart_if_people_say_so(workspace: Workspace) -> None:
+    book(workspace.data / "GL.xlsx", months("Jan", "Feb"))
+    assert [*await workspace.tables()] == ["gl"]
+    workspace.write(datasets_yaml="union:\n  gl: false\n")
+    assert [*await workspace.tables()] == ["jan", "feb"]

@@ -35,8 +35,8 @@ export function DatasetRow({ dataset, glossary, workspaceId, deletion, show }: D
   };
   const { proposal } = dataset;
   const items = [
-    ...(proposal ? [{ label: `Put ${count(proposal.files.length, "file")} together as ${proposal.name}`, choose: () => unite(proposal.name, proposal.files) }] : []),
-    ...tables.filter((table) => table.files.length).map((table) => ({ label: `Keep the files of ${table.name} apart`, choose: () => unite(table.name, []) })),
+    ...(proposal ? [{ label: `Put ${count(proposal.files.length, "part")} together as ${proposal.name}`, choose: () => unite(proposal.name, proposal.files) }] : []),
+    ...tables.filter((table) => table.files.length).map((table) => ({ label: `Keep the parts of ${table.name} apart`, choose: () => unite(table.name, []) })),
     { label: "Download", choose: () => void download() },
     { label: "Delete", danger: true, choose: () => deletion.remove(file, file) },
   ];
