@@ -28,7 +28,9 @@ class DecisionKind(StrEnum):
     EMPTY_CELLS = "empty_cells"
     """Cells that were read as empty: placeholders, errors, formulas without a value, cells of the wrong type."""
     TOTALS = "totals"
-    """Rows that add up other rows."""
+    """Rows that add up other rows, or look as if they did."""
+    RESULTS = "results"
+    """Rows that follow from other rows without adding them up: differences such as gross profit, and balances."""
     HIDDEN = "hidden"
     """Hidden or filtered rows, columns and sheets."""
 

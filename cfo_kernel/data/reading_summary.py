@@ -15,6 +15,7 @@ _LABELS = {
     DecisionKind.DATES: "Dates",
     DecisionKind.EMPTY_CELLS: "Empty cells",
     DecisionKind.TOTALS: "Totals",
+    DecisionKind.RESULTS: "Results and balances",
     DecisionKind.HIDDEN: "Hidden parts",
 }
 _NAMED_COLUMNS = 3

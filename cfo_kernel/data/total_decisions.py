@@ -1,4 +1,4 @@
-"""Describes the rows that are totals or look like totals, and whether they were left out or kept."""
+"""Describes the rows that are totals, look like totals or result from other rows, and whether they were left out."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -7,6 +7,7 @@ from cfo_kernel.data.decisions import Decision, DecisionKind
 from cfo_kernel.data.source_rows import SourceRows
 from cfo_kernel.data.total_doubts import doubtful_totals
 from cfo_kernel.data.total_grid import Grid, Row
+from cfo_kernel.data.total_labels import Label
 from cfo_kernel.data.total_proofs import Proof
 
 _SHOWN = 5
@@ -25,13 +26,23 @@ def about(
     balances = [at for at, row in enumerate(grid.rows) if at not in removed and _is_balance(row)]
     exact = [at for at in removed if proofs[at].is_exact]
     rounded = [at for at in removed if not proofs[at].is_exact]
-    some = _derived if any(proofs[at].is_difference for at in counted) else _counted
-    left_out = ((_removed, exact), (_rounded, rounded), (_shares, shares))
-    kept = ((some, counted), (_doubtful, doubtful), (_balances, balances))
+    differences = [at for at in counted if proofs[at].is_difference]
+    # A result such as a net income may be a sum too: of revenue, and costs with a minus.
+    results = [at for at in doubtful if grid.rows[at].is_result and grid.rows[at].strength is Label.NONE]
+    found: list[tuple[DecisionKind, Callable[[int, str], str], Sequence[int]]] = [
+        (DecisionKind.TOTALS, _removed, exact),
+        (DecisionKind.TOTALS, _rounded, rounded),
+        (DecisionKind.TOTALS, _shares, shares),
+        (DecisionKind.TOTALS, _counted, [at for at in counted if at not in differences]),
+        (DecisionKind.TOTALS, _doubtful, [at for at in doubtful if at not in results]),
+        (DecisionKind.TOTALS, _doubtful_results, results),
+        (DecisionKind.RESULTS, _differences, differences),
+        (DecisionKind.RESULTS, _balances, balances),
+    ]
+    gone = {*removed, *shares}
     return [
-        _decision(text, [grid.rows[at] for at in sorted(places)], rows, needs_check=needs_check)
-        for found, needs_check in ((left_out, False), (kept, True))
-        for text, places in found
+        _decision(kind, text, [grid.rows[at] for at in sorted(places)], rows, needs_check=gone.isdisjoint(places))
+        for kind, text, places in found
         if places
     ]
 
@@ -41,14 +52,12 @@ def _is_balance(row: Row) -> bool:
 
 
 def _decision(
-    text: Callable[[int, str], str], found: Sequence[Row], rows: SourceRows, *, needs_check: bool
+    kind: DecisionKind, text: Callable[[int, str], str], found: Sequence[Row], rows: SourceRows, *, needs_check: bool
 ) -> Decision:
     labels = list(dict.fromkeys(row.label.strip() or "without a name" for row in found))
     shown = "; ".join(labels[:_SHOWN]) + ("; …" if len(labels) > _SHOWN else "")
     where = rows.of([row.rowid for row in found], _NAMED_ROWS)
-    return Decision(
-        kind=DecisionKind.TOTALS, text=text(len(found), shown), rows=where, count=len(found), needs_check=needs_check
-    )
+    return Decision(kind=kind, text=text(len(found), shown), rows=where, count=len(found), needs_check=needs_check)
 
 
 def _removed(count: int, labels: str) -> str:
@@ -77,13 +86,25 @@ def _counted(count: int, labels: str) -> str:
     return f"{count:,} rows add up other rows ({labels}). They were kept, so a sum over the table counts rows twice."
 
 
-def _derived(count: int, labels: str) -> str:
+def _differences(count: int, labels: str) -> str:
     if count == 1:
         return (
             f"1 row is the difference of other rows ({labels}). It was kept, so a sum over the table counts them twice."
         )
-    derived = f"{count:,} rows are sums or differences of other rows ({labels})"
-    return f"{derived}. They were kept, so a sum over the table counts rows twice."
+    found = f"{count:,} rows are differences of other rows ({labels})"
+    return f"{found}. They were kept, so a sum over the table counts rows twice."
+
+
+def _doubtful_results(count: int, labels: str) -> str:
+    if count == 1:
+        return (
+            f"1 row looks like the result of other rows ({labels}), but the figures do not prove it."
+            " It was kept, so a sum over the table may count rows twice."
+        )
+    return (
+        f"{count:,} rows look like results of other rows ({labels}), but the figures do not prove it."
+        " They were kept, so a sum over the table may count rows twice."
+    )
 
 
 def _doubtful(count: int, labels: str) -> str:

@@ -3,7 +3,8 @@
 A word for totals is not enough: `Total expenditure per person` is a figure like any other, and so is the total of a
 column of percentages. Such a row is in doubt if its figures nearly add up, or if its label only says that it is a total
 and they are at least as large as those of the rows above or below it, up to the next total. Figures with mixed signs
-can add up to anything, large or small.
+can add up to anything, large or small. A row with more words in columns that are usually empty than figures is not a
+total, but a repeated header.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +22,7 @@ _MOST_LABELLED = 0.5
 def doubtful_totals(grid: Grid, proofs: Mapping[int, Proof]) -> list[int]:
     """The positions of the rows that look like totals and are not proven."""
     places = [at for at, row in enumerate(grid.rows) if row.has_figures]
-    labelled = [at for at in places if grid.rows[at].strength >= Label.WORD]
+    labelled = [at for at in places if grid.rows[at].strength >= Label.WORD and not _is_header(grid, at)]
     unproven = [at for at in labelled if at not in proofs]
     if is_common(grid) or len(unproven) > _MOST_LABELLED * len(places):
         return [at for at in unproven if grid.rows[at].strength is Label.BARE and not has_name(grid.rows[at])]
@@ -30,6 +31,12 @@ def doubtful_totals(grid: Grid, proofs: Mapping[int, Proof]) -> list[int]:
     # A subtotal of damaged rows may be proven as a part of the grand total, and still counts these rows twice.
     subtotals = {at for at in unproven if is_subtotal(grid.rows[at].label)}
     return [at for at in unproven if at in subtotals or (at not in counted and _is_in_doubt(grid, at, places, ends))]
+
+
+def _is_header(grid: Grid, at: int) -> bool:
+    row = grid.rows[at]
+    words = sum(key is not None and not usual for key, usual in zip(row.keys, grid.usual, strict=True))
+    return words > max(1, _count(grid, at))
 
 
 def _is_in_doubt(grid: Grid, at: int, places: Sequence[int], ends: set[int]) -> bool:

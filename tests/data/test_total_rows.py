@@ -7,6 +7,7 @@ import duckdb
 import pytest
 
 from cfo_kernel.data import total_rows
+from cfo_kernel.data.decisions import DecisionKind
 from cfo_kernel.data.source_rows import SourceRows
 from tests.data.conftest import Ingested
 
@@ -247,8 +248,8 @@ def test_the_totals_of_a_statement_are_kept_because_its_lines_add_up_anyway(inge
     lines = "Design,5000.25\nLabor,1100.10\nTotal income,6100.35\nRent,1500.00\nPower,595.60\nTotal expenses,2095.60\n"
     table = ingest_csv(f"Line,Amount\n{lines}Net income,4004.75\n")
     assert len(table.rows) == 7
-    said = "3 rows are sums or differences of other rows (Total income; Total expenses; Net income). They were kept"
-    assert table.notes[-1].startswith(said)
+    assert table.notes[-2].startswith("2 rows add up other rows (Total income; Total expenses). They were kept")
+    assert table.notes[-1].startswith("1 row is the difference of other rows (Net income). It was kept")
 
 
 @pytest.mark.parametrize("first", ["Consideration,445.70\n", ""])
@@ -298,11 +299,27 @@ ROUND = [
 @pytest.mark.parametrize("lines", ROUND, ids=["chain", "hierarchy"])
 def test_round_figures_prove_totals_together_if_no_row_is_left_over(lines: list[tuple[str, int]]) -> None:
     types = "line VARCHAR, amount INTEGER"
-    assert "3 rows" in after(lines, types)[1][0]
-    assert "3 rows" not in "".join(after([*lines[:-1], (lines[-1][0], 95)], types)[1])
+    named = {"Net sales", "Gross profit", "EBIT"} if lines[0][0] == "Sales" else {"Group", "EMEA", "Americas"}
+    assert all(name in " ".join(after(lines, types)[1]) for name in named)
+    assert not all(name in " ".join(after([*lines[:-1], (lines[-1][0], 95)], types)[1]) for name in named)
 
 
 def test_ascending_numbers_of_lines_do_not_stop_the_proof_of_a_result(ingest_csv: Csv) -> None:
     rows = "1020;Umsatz;10000,20;12000,10\n1060;Material;4000,10;4500,30\n1080;Rohertrag;6000,10;7499,80\n"
     table = ingest_csv("Zeile;Bezeichnung;Jan;Feb\n" + rows)
     assert "1 row is the difference of other rows (Rohertrag)" in table.notes[-1]
+
+
+def test_differences_are_told_apart_from_totals(ingest_csv: Csv) -> None:
+    rows = "Sales,5000.25\nLicences,1100.10\nTotal revenue,6100.35\nCosts,2095.60\nGross profit,4004.75\n"
+    table = ingest_csv(f"Line,Amount\n{rows}").table
+    found = {d.kind: (d.text, d.rows) for d in table.decisions}
+    assert ("(Total revenue)" in found[DecisionKind.TOTALS][0], found[DecisionKind.TOTALS][1]) == (True, (4,))
+    assert ("(Gross profit)" in found[DecisionKind.RESULTS][0], found[DecisionKind.RESULTS][1]) == (True, (6,))
+
+
+def test_a_header_that_is_repeated_is_no_total(ingest_csv: Csv) -> None:
+    rows = "".join(f"{name},{10.25 + i:.2f},{4.5 * i:.2f},{i}.75,\n" for i, name in enumerate("abcdefghijkl"))
+    heads = "grade,E1,E2,E3,TOTAL\n", "GRADE,U1,U2,7.5,TOTAL\n"
+    table = ingest_csv(heads[0] + rows + heads[1] + rows).table
+    assert not [d for d in table.decisions if d.kind is DecisionKind.TOTALS]
