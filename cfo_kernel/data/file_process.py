@@ -4,6 +4,7 @@ Run as `python -m cfo_kernel.data.file_process FOLDER`. The kernel lets it read 
 (`cfo_kernel.executors.worker_folder`). A file that crashes or compromises a parser harms only this process.
 """
 
+import gc
 import importlib
 import shutil
 import sys
@@ -13,6 +14,8 @@ from pathlib import Path
 from cfo_kernel.data.read_limits import MEMORY
 from cfo_kernel.executors import worker_folder
 from cfo_kernel.executors.worker_server import serve
+
+_GARBAGE_THRESHOLD = 200_000  # objects
 
 
 def main(folder: str) -> None:
@@ -29,6 +32,9 @@ def main(folder: str) -> None:
     # After the confinement: pyarrow starts a thread, which would stay unconfined. pytz, because there may be no memory
     # left for an import when a time with a zone first needs it.
     ingest_worker, _ = (importlib.import_module(name) for name in ("cfo_kernel.data.ingest_worker", "pytz"))
+    # The cells of a sheet are many objects without cycles. At the usual threshold, a fifth of the time would be spent
+    # on searching them for garbage again and again.
+    gc.set_threshold(_GARBAGE_THRESHOLD)
     serve(ingest_worker.HANDLERS, MEMORY)
 
 

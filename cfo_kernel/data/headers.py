@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from cfo_kernel.data import header_names, header_rows, units
@@ -48,13 +49,13 @@ def find_header(rows: Sequence[Sequence[Any]], width: int, *, merged: bool = Fal
     Rows of figures without a header above them also form a table, whose columns are numbered. If the sheet has `merged`
     cells, their values are already repeated.
     """
-    filled = [sum(cell is not None for cell in row) for row in rows]
     found = header_rows.find_rows(rows, width)
     if found is None:
-        top = _header_row(rows, filled)
+        top = _header_row(rows)
         found = None if top is None else HeaderRows([top], top + 1)
     if found is None:
-        if sum(count > 1 for count in filled) == 0 and sum(filled) < 2:
+        cells = (cell for row in rows for cell in row if cell is not None)
+        if len(list(islice(cells, 2))) < 2:
             return None
         note = "No row looks like a header, so the columns are numbered."
         return Header(0, column_names([None] * width), [], [Decision(kind=DecisionKind.LAYOUT, text=note)])
@@ -187,8 +188,9 @@ def column_names(cells: Sequence[Any]) -> list[str]:
     return unique_names([_cell_name(cell) or f"column_{i + 1}" for i, cell in enumerate(cells)])
 
 
-def _header_row(rows: Sequence[Sequence[Any]], filled: list[int]) -> int | None:
+def _header_row(rows: Sequence[Sequence[Any]]) -> int | None:
     """The first row that is as wide as the table below it and whose cells could all be column names."""
+    filled = [sum(cell is not None for cell in row) for row in rows[: _SEARCHED_ROWS + _ROWS_BELOW]]
     for i, row in enumerate(rows[:_SEARCHED_ROWS]):
         widest = max(filled[i + 1 : i + 1 + _ROWS_BELOW], default=0)
         if not filled[i] or filled[i] < _MIN_FILLED * widest or (filled[i] == 1 and widest != 1):

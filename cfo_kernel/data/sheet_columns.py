@@ -7,6 +7,7 @@ Runs in the ingest worker. A workbook types its cells one by one, so a column ma
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from math import isfinite
+from types import NoneType
 from typing import Any
 
 import pyarrow as pa
@@ -17,11 +18,12 @@ from cfo_kernel.data.decisions import MAX_ROWS, Decision, DecisionKind
 
 _MIXED = "cells are stored as numbers, the rest as text."
 _SHOWN = 3
+_NUMBER = (int, float)
 _EXACT = 2**53  # a workbook stores every number as a double, which is exact for whole numbers up to here
 
 
 def read_column(
-    name: str, values: list[Any], mask: str | None, numbers: Sequence[int]
+    name: str, values: Sequence[Any], mask: str | None, numbers: Sequence[int]
 ) -> tuple["pa.Array[Any]", list[Decision]]:
     """The values of a column as an array of one type, and the decisions made.
 
@@ -29,12 +31,16 @@ def read_column(
     zero.
     """
     decisions: list[Decision] = []
-    if infinite := sum(isinstance(v, float) and not isfinite(v) for v in values):
+    figures = _numbers(values)
+    if not all(map(isfinite, figures)):
+        infinite = sum(not isfinite(v) for v in figures)
         values = [None if isinstance(v, float) and not isfinite(v) else v for v in values]
         cells = "1 cell was" if infinite == 1 else f"{infinite:,} cells were"
         text = f"{name}: {cells} infinite or not a number, and read as empty."
         decisions.append(Decision(kind=DecisionKind.EMPTY_CELLS, text=text, column=name, count=infinite))
-    if rounded := sum(isinstance(v, int | float) and abs(v) >= _EXACT for v in values):
+        figures = _numbers(values)
+    if figures and max(map(abs, figures)) >= _EXACT:
+        rounded = sum(abs(v) >= _EXACT for v in figures)
         text = f"{name}: {_rounded(rounded)}"
         decisions.append(Decision(kind=DecisionKind.CODES, text=text, column=name, count=rounded, needs_check=True))
     is_code = mask is not None and number_masks.is_mask(mask)
@@ -49,7 +55,15 @@ def read_column(
     return column, decisions
 
 
-def _mixed(name: str, note: str, values: list[Any], numbers: Sequence[int]) -> Decision:
+def _numbers(values: Sequence[Any]) -> Sequence[int | float]:
+    """The numbers among the values."""
+    kinds = {*map(type, values)}
+    if kinds <= {int, float}:
+        return values
+    return [v for v in values if isinstance(v, _NUMBER)] if kinds & {int, float, bool} else []
+
+
+def _mixed(name: str, note: str, values: Sequence[Any], numbers: Sequence[int]) -> Decision:
     """A decision about a column that mixes numbers and text, with the rows of the less frequent kind."""
     pairs = zip(numbers, values, strict=True)
     cells = [(number + 1, isinstance(v, int | float)) for number, v in pairs if v is not None]
@@ -69,17 +83,18 @@ def _rounded(count: int) -> str:
     return f"{cells} of {_EXACT:,} or more: {problem}. Save keys and other codes as text."
 
 
-def _typed(values: list[Any]) -> tuple["pa.Array[Any]", str | None]:
+def _typed(values: Sequence[Any]) -> tuple["pa.Array[Any]", str | None]:
     """The values as an array of one type: numbers, dates, booleans, or else text, with a note if some are numbers.
 
     Text is examined again later (`type_inference`), like text from a text file.
     """
-    present = [v for v in values if v is not None]
-    kinds: set[type] = {type(v) for v in present}
-    if not present:
+    kinds: set[type] = {*map(type, values)} - {NoneType}
+    if kinds <= {str}:
         return pa.array(values, pa.string()), None
+    present = [v for v in values if v is not None]
     if kinds <= {int, float}:
-        if all(float(v).is_integer() and abs(v) < _EXACT for v in present):
+        figures = _numbers(present)
+        if all(map(float.is_integer, map(float, figures))) and max(map(abs, figures)) < _EXACT:
             return pa.array([None if v is None else int(v) for v in values], pa.int64()), None
         return pa.array(values, pa.float64(), from_pandas=True), None
     if kinds <= {date, datetime}:
@@ -102,7 +117,7 @@ def _may_be_day(number: float, kinds: set[type]) -> bool:
     return kinds <= {date, datetime, int, float} and DAYS[0] <= number <= DAYS[1]
 
 
-def _masked(values: list[Any], mask: str) -> list[Any]:
+def _masked(values: Sequence[Any], mask: str) -> list[Any]:
     """The values with whole numbers as the mask shows them."""
     return [
         number_masks.masked(v, mask) if isinstance(v, int | float) and v >= 0 and float(v).is_integer() else v

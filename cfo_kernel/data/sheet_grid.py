@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import cached_property
 from typing import Any
 
 from python_calamine import CalamineSheet
@@ -44,7 +45,7 @@ class Grid:
     is_last: bool = True
     merged: Sequence[Merged] = field(default_factory=list[Merged])
 
-    @property
+    @cached_property
     def width(self) -> int:
         return max((len(row) for _, row in self.rows), default=0)
 
@@ -118,16 +119,14 @@ def _rows(sheet: CalamineSheet) -> Iterator[Row]:
         while cells and cells[-1] == "":
             cells.pop()
         if cells:
-            yield number, [_cell(cell) for cell in cells]
+            yield number, [_text(cell) if isinstance(cell, str) else cell for cell in cells]
 
 
-def _cell(cell: Any) -> Any:
-    """The value of a cell, without byte order marks, which are invisible and come from pasted text files."""
-    if isinstance(cell, str):
-        if found := _DURATION.fullmatch(cell):
-            return timedelta(hours=int(found[1]), minutes=int(found[2]), seconds=float(found[3]))
-        return cell.replace("\ufeff", "") or None
-    return cell
+def _text(cell: str) -> str | timedelta | None:
+    """The value of a cell with text, without byte order marks, which are invisible and come from pasted text files."""
+    if cell[:2] == "PT" and (found := _DURATION.fullmatch(cell)):
+        return timedelta(hours=int(found[1]), minutes=int(found[2]), seconds=float(found[3]))
+    return cell.replace("\ufeff", "") or None
 
 
 def _replaced(row: list[Any], first: int, last: int, value: Any) -> list[Any]:

@@ -23,8 +23,9 @@ _MOST_COLUMNS, _HEAD = 60, 12
 
 def side_by_side(grid: Grid) -> list[Grid]:
     """The tables, from left to right. Most grids have one."""
-    parts = [_part(grid, first, last) for first, last in _edges(grid)]
-    if len(parts) > 1 and _are_tables(parts) and _differ(parts):
+    edges = _edges(grid)
+    parts = [_part(grid, first, last) for first, last in edges] if len(edges) > 1 else []
+    if parts and _are_tables(parts) and _differ(parts):
         return parts
     middle = _middle(grid) if 3 < grid.width <= _MOST_COLUMNS else None
     return [_part(grid, 0, middle - 1), _part(grid, middle, grid.width - 1)] if middle else [grid]

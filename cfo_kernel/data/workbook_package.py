@@ -33,6 +33,8 @@ _LOST = re.compile(  # a cell with an error; a formula at the end of its cell, o
     rb"""\bt\s*=\s*["']e["']|(?:</(?:\w{1,20}:)?f>|<(?:\w{1,20}:)?f\b[^>]{0,99}/>)\s*"""
     rb"""(?:</(?:\w{1,20}:)?c>|<(?:\w{1,20}:)?v(?:\s*/>|>\s*</))"""
 )
+_LOST_MARKS = (b'"e"', b"'e'", b"<f", b":f")
+"""Every cell that `_LOST` finds has one of these. They are found in a fraction of the time."""
 _HIDDEN = re.compile(rb"""hidden=["'](?:1|true)""")
 _FORMATS = {
     "xl/workbook.xml": Content.OFFICE_OPEN_XML,
@@ -121,16 +123,16 @@ def _check_part(
         raise _damaged(name, "its parts are compressed in an unusual way")
     reach = _Reach()
     for text in _chunks(archive, entry):
-        if entry.filename not in suspects.lost and _LOST.search(text):
+        if entry.filename not in suspects.lost and any(mark in text for mark in _LOST_MARKS) and _LOST.search(text):
             suspects.lost.add(entry.filename)
-        if entry.filename not in suspects.hidden and _HIDDEN.search(text):
+        if entry.filename not in suspects.hidden and b"hidden=" in text and _HIDDEN.search(text):
             suspects.hidden.add(entry.filename)
         if b"<!DOCTYPE" in text:
             raise _damaged(name, f"{_shown(entry)} defines a document type, which no spreadsheet program does")
         if not has_references:
             continue
         # Each counted element takes more than a byte, so a larger count cannot be true.
-        if any(int(count) > entry.file_size for count in _COUNT.findall(text)):
+        if b"ount=" in text and any(int(count) > entry.file_size for count in _COUNT.findall(text)):
             raise _damaged(name, f"{_shown(entry)} claims to contain more than fits in its {entry.file_size:,} bytes")
         refs = set(_FAR.findall(text.replace(b"'", b'"') if b" r='" in text else text))
         reach.add({ref.rstrip(_DIGITS) for ref in refs}, {ref.lstrip(_LETTERS) for ref in refs})

@@ -6,6 +6,7 @@ Runs in the ingest worker. A formula is read as its last calculated value, or as
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 from xml.parsers.expat import ExpatError
@@ -170,9 +171,11 @@ def _read_table(name: str, grid: Grid, source: _Source) -> Sheet:
     columns: dict[str, pa.Array[Any]] = {}
     as_percent: list[str] = []
     numbers = [number for number, _ in rows]
+    cells = [*zip_longest(*(row for _, row in rows))]
     for i, column in enumerate(header.names):
-        down = repeated.get(i, {})
-        values = [down[number] if number in down else row[i] if i < len(row) else None for number, row in rows]
+        values = cells[i] if i < len(cells) else (None,) * len(rows)
+        if down := repeated.get(i):
+            values = [down.get(number, value) for number, value in zip(numbers, values, strict=True)]
         decisions += lost.decisions(grid.left + i, column)
         if i in header.unnamed and all(v is None for v in values):
             continue
