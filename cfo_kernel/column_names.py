@@ -71,7 +71,7 @@ _ENDINGS = (
 _CENTER = re.compile(r"\b(cost|profit) cent(er|re)s?\b|\bcentr[oe] de (coste|costo|cout|beneficio|profit)s?\b")
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=1 << 14)  # a table has up to 10,000 columns
 def words(name: str) -> tuple[str, ...]:
     """The words of a name, in lower case and without accents: unit, price, percent for `UnitPrice%`."""
     plain = "".join(_SPELLINGS.get(c, c) for c in name)
@@ -81,8 +81,10 @@ def words(name: str) -> tuple[str, ...]:
 
 
 def _compound(word: str) -> tuple[str, ...]:
-    end = next((end for end in _ENDINGS if word.endswith(end)), "")
-    first = word.removesuffix(end) if end else ""
+    if not word.endswith(_ENDINGS):
+        return (word,)
+    end = next(end for end in _ENDINGS if word.endswith(end))
+    first = word.removesuffix(end)
     return (first, end) if first else (word,)
 
 

@@ -49,8 +49,9 @@ def is_same(grid: Grid, total: int, parts: Sequence[int], c: int) -> bool:
 
 def is_balance(grid: Grid, total: int, parts: Sequence[int], c: int) -> bool:
     """Whether the column is a running balance, and the total repeats the figure of the last row."""
-    words = {plain(word) for word in column_names.words(grid.names[c])}
-    return bool(words & _BALANCES) and grid.rows[total].figures[c] == grid.rows[max(parts)].figures[c]
+    if grid.rows[total].figures[c] != grid.rows[max(parts)].figures[c]:
+        return False
+    return not _BALANCES.isdisjoint(map(plain, column_names.words(grid.names[c])))
 
 
 def _is_mean(grid: Grid, total: int, parts: Sequence[int], added: Sequence[int], c: int) -> bool:
