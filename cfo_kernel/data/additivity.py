@@ -42,7 +42,7 @@ class AdditivityCheck:
                 last = f'"last_of": {{"column": "{self.column}", "grain": "quarter"}}'
                 return (
                     f"{self.figure} would add a balance over several dates{each} ({found}): a balance is never summed "
-                    f"over time. Read it at the last date of each period with {last} and a group of the same grain, or "
+                    f"over time. Take it at the last date of each period with {last} and a group of the same grain, or "
                     f"filter {self.column} to one date."
                 )
             case "default":

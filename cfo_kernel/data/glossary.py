@@ -92,9 +92,9 @@ class Hierarchy(Value):
 class JoinNotes(Value):
     """How a row of the table finds its row in another table, `to`.
 
-    `by` are columns with the same value, as `{own column: its column}`, or just the names if both tables use the same.
-    `between` is for ranges and periods of validity: `{own column: [first, last]}`, with two columns of the other table,
-    or only the first if a row is valid until the next one.
+    `by` lists columns with the same value, as `{own column: its column}`, or just the names if both tables use the same
+    ones. `between` is for ranges and periods of validity: `{own column: [first, last]}`. These are two columns of the
+    other table, or only the first one if a row is valid until the next one.
     """
 
     to: str
@@ -129,13 +129,13 @@ class MeasureNotes(Value):
 class TableNotes(Value):
     """The authors' notes on a table.
 
-    - `kind`, `one_row_per`: what a row is, and the columns that identify it.
+    - `kind`, `one_row_per`: what a row represents, and the columns that identify it.
     - `date`: the column with the date of a row.
     - `defaults`: the value to use for a column if a question names none.
     - `balances`: the rows that are stocks (`{column: values}`) and never summed over time.
     - `kept_apart`: columns whose values are never added up into one figure.
     - `hierarchy`: makes the name of a parent mean everything below it.
-    - `joins`, `measures`: how rows find those of other tables, and figures by name.
+    - `joins`, `measures`: how rows find those of other tables, and named figures.
     """
 
     name: str | None = None
@@ -155,7 +155,7 @@ class TableNotes(Value):
 
     @property
     def has_balances(self) -> bool:
-        """Whether some rows or columns are stated to be balances."""
+        """Whether the notes state that some rows or columns are balances."""
         return bool(self.balances) or any(notes.role is Role.STOCK for notes in self.columns.values())
 
 
@@ -188,7 +188,7 @@ def without_hierarchy(file: GlossaryFile, table: str) -> GlossaryFile:
 
 
 def without_joins(file: GlossaryFile, wrong: Collection[tuple[str, int]]) -> GlossaryFile:
-    """The glossary without the joins at these positions of tables."""
+    """The glossary without the joins at these positions in the notes on their tables."""
     tables = {
         name: notes.model_copy(
             update={"joins": tuple(join for at, join in enumerate(notes.joins) if (name, at) not in wrong)}

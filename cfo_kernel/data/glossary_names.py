@@ -1,4 +1,4 @@
-"""Finds the names in the glossary that are not tables or columns, or do not fit, and says how to write them."""
+"""Finds names in the glossary that are not tables or columns, or that do not fit, and says how to write them."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -80,7 +80,7 @@ def _wrong_column(notes: ColumnNotes, column: Column, table: Table, tables: Tabl
 
 
 def _wrong_join(join: JoinNotes, table: Table, tables: Tables) -> WrongPart | None:
-    """The first thing that is wrong with the columns of a join."""
+    """The first problem with the columns of a join, or None."""
     if join.to not in tables:
         near = similar(join.to, [each.name for each in tables.values()], 1, _LIKENESS)
         advice = f"; the most similar is {near[0]}" if near else ""

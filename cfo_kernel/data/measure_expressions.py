@@ -1,8 +1,8 @@
 """Reads the expression of a measure as people write it: `(revenue - cost) / revenue`, `avg(orders.amount) * 100`.
 
 The grammar is that of arithmetic: numbers, names, `+ - * /`, parentheses, and functions of one or two arguments. A name
-is a column, `table.column`, or another measure; one with spaces or signs is written in double quotes. Text from a file
-is never evaluated, only parsed to these values.
+is a column, `table.column`, or another measure. A name with spaces or signs is written in double quotes. Text from a
+file is never evaluated, only parsed into these values.
 """
 
 import re
@@ -17,7 +17,7 @@ _TOKEN = re.compile(
 
 
 class ExpressionInvalid(ValueError):
-    """Raised if a text is not an expression. The message says what is wrong, for the author of the text."""
+    """Raised if a string is not a valid expression. The message tells its author what is wrong."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Number:
 
 @dataclass(frozen=True)
 class Name:
-    """A column or measure, with its table if the text names one."""
+    """A column or measure, with its table if the expression names one."""
 
     table: str | None
     name: str
@@ -53,7 +53,7 @@ Node = Number | Name | Call | Operation
 
 
 def parse(text: str) -> Node:
-    """The expression in a text. Raises `ExpressionInvalid`."""
+    """Parses an expression. Raises `ExpressionInvalid`."""
     parser = _Parser(text)
     node = parser.sum(0)
     if parser.next is not None:

@@ -1,7 +1,7 @@
 """The measures that a glossary states: figures that people ask for by name, resolved to the expressions of query plans.
 
-A name in an expression is another measure or a column. A column alone stands for its sum; `avg(price)` asks for another
-aggregate. Measures that refer to each other in a circle have no meaning, so all of them are left out.
+A name in an expression is another measure or a column. A column on its own stands for its sum, while `avg(price)` is
+another aggregate. Measures that refer to each other in a circle are meaningless, so they are all left out.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,7 +25,7 @@ MeasureKey = tuple[str, str]
 
 
 class MeasureInvalid(ValueError):
-    """Raised if a measure cannot be computed. `in_circle` says that it refers to itself."""
+    """Raised if a measure cannot be computed. `in_circle` says whether it refers to itself."""
 
     def __init__(self, problem: str, *, in_circle: bool = False) -> None:
         super().__init__(problem)
@@ -33,7 +33,7 @@ class MeasureInvalid(ValueError):
 
 
 def stated_measures(glossary: GlossaryFile, tables: Tables) -> tuple[MeasureMeaning, ...]:
-    """The measures of a glossary without faults."""
+    """The measures of a glossary that has no faults."""
     book = _Book(glossary, tables)
     return tuple(
         MeasureMeaning(
@@ -52,7 +52,7 @@ def stated_measures(glossary: GlossaryFile, tables: Tables) -> tuple[MeasureMean
 
 
 def wrong_measures(glossary: GlossaryFile, tables: Tables) -> Iterator[tuple[str, str, MeasureInvalid]]:
-    """The measures that cannot be computed, each as its table, its name and the problem."""
+    """The measures that cannot be computed, each with its table, its name and the problem."""
     book = _Book(glossary, tables)
     for table, name, _ in _all(glossary):
         if table in tables:
@@ -69,7 +69,7 @@ def _all(glossary: GlossaryFile) -> Iterator[tuple[str, str, MeasureNotes]]:
 
 
 class _Book:
-    """All measures of a glossary, and their expressions as far as they were asked for."""
+    """All measures of a glossary, with the expressions that have been resolved so far."""
 
     def __init__(self, glossary: GlossaryFile, tables: Tables) -> None:
         self._tables = tables
@@ -82,11 +82,11 @@ class _Book:
         self._open: list[MeasureKey] = []
 
     def expression(self, key: MeasureKey) -> Expression:
-        """The expression of a measure, in which other measures are replaced by theirs. Raises `MeasureInvalid`."""
+        """The expression of a measure, with other measures replaced by their expressions. Raises `MeasureInvalid`."""
         return self._sized(key)[0]
 
     def _sized(self, key: MeasureKey) -> tuple[Expression, int]:
-        """The expression, with the number of its parts."""
+        """The expression, and the number of its parts."""
         if key in self._open:
             circle = " → ".join(self._names[each] for each in (*self._open[self._open.index(key) :], key))
             raise MeasureInvalid(f"the measure {self._names[key]} refers to itself: {circle}", in_circle=True)
@@ -127,7 +127,7 @@ class _Book:
         return found
 
     def _of_name(self, node: Name, key: MeasureKey) -> tuple[Expression, int]:
-        """Another measure, or the sum of a column."""
+        """The expression of another measure, or the sum of a column."""
         other = ((node.table or key[0]).lower(), node.name.lower())
         if other in self._notes and other[0] in self._tables:
             return self._sized(other)

@@ -69,7 +69,7 @@ def _mixed(name: str, note: str, values: Sequence[Any], numbers: Sequence[int]) 
     cells = [(number + 1, isinstance(v, int | float)) for number, v in pairs if v is not None]
     are_numbers = 2 * sum(is_number for _, is_number in cells) <= len(cells)
     rows = [row for row, is_number in cells if is_number == are_numbers]
-    what = "numbers" if are_numbers else "texts"
+    what = "numbers" if are_numbers else "text cells"
     shown = ", ".join(f"{row:,}" for row in rows[:_SHOWN]) + (", …" if len(rows) > _SHOWN else "")
     text = f"{name}: {note} The {what} are in row{'s' if len(rows) > 1 else ''} {shown}."
     where = tuple(rows[:MAX_ROWS])

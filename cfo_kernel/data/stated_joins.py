@@ -1,6 +1,6 @@
-"""Counts whether the joins that a glossary states hold: no row may find two rows, and some rows must find one.
+"""Counts whether the joins that a glossary states hold: no row may match two rows, and some rows must match one.
 
-Ranges and periods of validity are compared once for each different value, since a large table repeats few of them.
+Ranges and periods of validity are compared once for each distinct value, because the values of a large table repeat.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ _OWN, _OTHER, _FOUND, _ROWS, _UNTIL, _HIT = "cfo_own", "cfo_other", "cfo_found",
 
 
 class JoinCount(NamedTuple):
-    """The query that counts the rows of a stated join, and the join that holds if its result allows."""
+    """The query that checks a stated join by counting, and the join itself."""
 
     table: str
     at: int
@@ -28,18 +28,18 @@ class JoinCount(NamedTuple):
         return self.join.model_copy(update={"rows": rows, "matched": matched})
 
     def problem(self, row: Sequence[Any]) -> str | None:
-        """Why the join does not hold: a figure would count rows twice, or no row finds another."""
+        """Why the join does not hold: a figure would count rows twice, or no row has a match. None if it holds."""
         rows, matched, repeated = (int(value or 0) for value in row)
         names = f"{self.join.table} to {self.join.to_table}"
         if repeated:
-            return f"the join of {names} does not hold: {repeated:,} of {rows:,} rows find more than one row"
+            return f"the join of {names} does not hold: {repeated:,} of {rows:,} rows match more than one row"
         if rows and not matched:
-            return f"the join of {names} does not hold: none of {rows:,} rows finds a row"
+            return f"the join of {names} does not hold: none of {rows:,} rows has a match"
         return None
 
 
 def join_counts(glossary: GlossaryFile, tables: Tables) -> Iterator[JoinCount]:
-    """A query for each join of a glossary whose names are right."""
+    """A query for each join of a glossary, whose names must be valid."""
     for name, notes in glossary.tables.items():
         for at, join in enumerate(notes.joins):
             if name in tables and join.to in tables:
@@ -65,13 +65,13 @@ def _meaning(join: JoinNotes, table: Table, other: Table) -> JoinMeaning:
 
 
 def _name(table: Table, name: str) -> str:
-    """The column's own name, which the file may write in another case."""
+    """The column's own name, which the glossary may write in another case."""
     column = table.column(name)
     return column.name if column else name
 
 
 def _sql(join: JoinNotes, table: Table, other: Table) -> str:
-    """Rows with all values, rows that find a row, and rows that find several."""
+    """SQL for the number of rows with all values, of rows with a match, and of rows with several matches."""
     own = ", ".join(quoted(name) for name in (*join.by, *join.between))
     filled = " AND ".join(f"{quoted(name)} IS NOT NULL" for name in (*join.by, *join.between))
     conditions = [f"{_OWN}.{quoted(left)} = {_OTHER}.{quoted(right)}" for left, right in join.by.items()]

@@ -209,8 +209,8 @@ def rates(tmp_path_factory: pytest.TempPathFactory) -> Company:
         ("{to: rates, by: rate_key, between: {day: [valid_from, valid_to]}}", "interval", (4, 3), None),
         ("{to: rates, by: rate_key, between: {day: valid_from}}", "interval", (4, 3), None),
         ("{to: chart, between: {account: [low, high]}}", "range", (3, 3), None),
-        ("{to: rates, by: rate_key}", "equal", (4, 3), "2 of 4 rows find more than one row"),
-        ("{to: rates, by: {amount: rate_key}}", "equal", (4, 0), "none of 4 rows finds a row"),
+        ("{to: rates, by: rate_key}", "equal", (4, 3), "2 of 4 rows match more than one row"),
+        ("{to: rates, by: {amount: rate_key}}", "equal", (4, 0), "none of 4 rows has a match"),
         ("{to: chart, between: {account: low}}", "interval", (3, 3), None),
     ],
 )

@@ -1,1 +1,1 @@
-"""What the columns and tables of any company mean: inferred with evidence, and overruled by the glossary."""
+"""The meaning of tables and columns: inferred with evidence, unless the glossary states it."""

@@ -1,4 +1,4 @@
-"""Finds sums between the columns of a table: a total of others, and balances that run from row to row."""
+"""Finds sums across the columns of a table: totals of other columns, and balances that run from row to row."""
 
 from collections.abc import Iterator, Sequence
 from itertools import combinations
@@ -18,7 +18,7 @@ _MOST_RUNNING = 30
 
 
 async def sums(table: Table, columns: Sequence[Column], ask: Ask) -> tuple[SumFact, ...]:
-    """The columns that add up others in every row: candidates from a sample, confirmed by all rows."""
+    """The columns that are the sum of others in every row. Candidates come from a sample, and all rows confirm them."""
     if len(columns) < 3:
         return ()
     names = ", ".join(f"CAST({quoted(c.name)} AS DOUBLE)" for c in columns)
@@ -43,7 +43,7 @@ def _difference(fact: SumFact) -> str:
 
 
 def candidates(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Iterator[SumFact]:
-    """The sums that hold in all rows of a sample. The largest run of neighbouring columns counts first."""
+    """The sums that hold in all rows of a sample. The longest run of neighbouring columns is tried first."""
     columns = [[float(row[i]) if row[i] is not None else 0.0 for row in rows] for i in range(len(names))]
     live = [i for i, values in enumerate(columns) if any(values)][:_MOST_COLUMNS]
     done: set[int] = set()
@@ -70,7 +70,7 @@ def candidates(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Iterator[
 
 
 def _runs(total: int, live: Sequence[int]) -> Iterator[tuple[int, ...]]:
-    """Three or more columns side by side, before or behind the total, the longest first."""
+    """The runs of three or more columns directly before or after the total, the longest first."""
     at = live.index(total)
     for length in range(len(live) - 1, 2, -1):
         if at >= length:
@@ -80,7 +80,7 @@ def _runs(total: int, live: Sequence[int]) -> Iterator[tuple[int, ...]]:
 
 
 def _adds_up(columns: Sequence[Sequence[float]], total: int, plus: Sequence[int], minus: Sequence[int]) -> bool:
-    """Whether it holds in all rows, and in enough rows with at least two parts that are not zero."""
+    """Whether the sum holds in all rows, and enough rows have at least two parts that are not zero."""
     telling = 0
     for row, value in enumerate(columns[total]):
         parts = [columns[i][row] for i in plus] + [-columns[i][row] for i in minus]
@@ -91,7 +91,7 @@ def _adds_up(columns: Sequence[Sequence[float]], total: int, plus: Sequence[int]
 
 
 async def running(table: Table, columns: Sequence[Column], ask: Ask) -> tuple[tuple[str, str], ...]:
-    """Pairs (balance, amount) in which each balance is the one of the row before or behind plus the amount."""
+    """Pairs (balance, amount) in which each balance is that of the row before or after, plus the amount."""
     named = [c for c in columns if c.distinct > 2][:8]
     pairs = [(a, b) for a in named for b in named if a is not b][:_MOST_RUNNING]
     if not pairs or table.row_count < _FEWEST:

@@ -1,4 +1,4 @@
-"""Decides what each column is to its table, from its type, its values, the facts about rows, and its name."""
+"""Decides the role of each column in its table, from its type, its values, facts about the rows, and its name."""
 
 import re
 from collections.abc import Mapping
@@ -68,7 +68,7 @@ def column_meaning(column: Column, context: TableContext) -> ColumnMeaning:
 
 
 def _with_group(found: ColumnMeaning, group: GroupFacts) -> ColumnMeaning:
-    evidence = f"it stands in one of the rows of each {group.by}"
+    evidence = f"it has a value in only one row of each {group.by}"
     return found.model_copy(update={"once_for": (group.by,), "evidence": (*found.evidence, evidence)})
 
 
@@ -92,7 +92,7 @@ def _text(column: Column, context: TableContext) -> ColumnMeaning:
         return _said(name, Role.NAME, 0.8, f"the name says {word_of(name, Sense.NAME)!r}")
     if says(name, Sense.CODE):
         return _said(name, Role.CODE, 0.7, f"the name says {word_of(name, Sense.CODE)!r}")
-    return _said(name, Role.ATTRIBUTE, 0.7, f"it has {column.distinct:,} different texts")
+    return _said(name, Role.ATTRIBUTE, 0.7, f"it has {column.distinct:,} different values")
 
 
 def _reference(name: str, context: TableContext) -> ColumnMeaning | None:
@@ -108,7 +108,7 @@ def _reference(name: str, context: TableContext) -> ColumnMeaning | None:
 
 
 def _key(column: Column, context: TableContext) -> ColumnMeaning | None:
-    """The meaning of a column that identifies rows, alone or with others."""
+    """The meaning of a column that identifies rows, alone or with other columns, or None."""
     name, key = column.name, context.key
     if key == (name,):
         return _said(name, Role.KEY, 0.9, "each value occurs once")
@@ -124,7 +124,7 @@ def _key(column: Column, context: TableContext) -> ColumnMeaning | None:
 
 
 def _is_code(column: Column) -> bool:
-    """Whether the values are codes: the name says so and they have digits, or all have one form with digits."""
+    """Whether the values are codes: the name says so and they contain digits, or they all have one form with digits."""
     has_digits = any(c.isdigit() for c in f"{column.minimum}{column.maximum}")
     return (says(column.name, Sense.CODE) and has_digits) or _has_one_form(column)
 
@@ -138,7 +138,7 @@ def _has_one_form(column: Column) -> bool:
 
 
 def _is_identity(column: Column, context: TableContext) -> bool:
-    """Whether the values identify things that have several rows, although no table lists them."""
+    """Whether the values identify things that occur in several rows, although no table lists them."""
     name = column.name
     if {*column_names.words(name)} & DIGIT_NAMES or column.distinct < _FEW:
         return False
@@ -160,7 +160,7 @@ _CODES = frozenset(code.lower() for code in currencies.CODES)
 
 
 def _code_number(column: Column, context: TableContext) -> ColumnMeaning | None:
-    """The meaning of a number that names something instead of measuring it."""
+    """The meaning of a number that names something instead of measuring it, or None."""
     name = column.name
     numbers = context.facts.numbers.get(name, NumberFacts())
     if not may_be_key(column) or numbers.whole < numbers.filled:
@@ -229,7 +229,7 @@ def _measure(column: Column, context: TableContext) -> tuple[Role, float, tuple[
 
 
 def _ratio(column: Column) -> tuple[Role, float, tuple[str, ...]] | None:
-    """The role of a figure that is never added up, if the name or the format says so."""
+    """The role of a figure that is never added up, if the name or the format shows that it is one."""
     name, parts = column.name, column_names.words(column.name)
     shown = column.format.role if column.format else ""
     if shown in ("percent", "points"):
@@ -249,7 +249,7 @@ _PER = re.compile(r"/|\b(?:per|pro|par|por)\b", re.IGNORECASE)
 
 
 def is_price(name: str) -> bool:
-    """Whether the name says a price of one unit: a price, or money per something."""
+    """Whether the name is that of a price of one unit: a word for prices, or money per something."""
     if says(name, Sense.PRICE):
         return True
     head, *rest = _PER.split(name, maxsplit=1)

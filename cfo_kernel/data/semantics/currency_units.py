@@ -1,4 +1,4 @@
-"""Finds the unit or currency of figures: in their name, in the title of the file, or in a column beside them."""
+"""Finds the unit or currency of figures in their name, in the title of the file, or in another column."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -16,7 +16,7 @@ _SIGN = re.compile(r"[$€£¥]")
 
 
 def with_units(columns: Sequence[ColumnMeaning], table: Table) -> list[ColumnMeaning]:
-    """The columns, those of money with their currency."""
+    """The columns, with the currency of those that contain money."""
     beside = [c.column for c in columns if c.role is Role.CURRENCY]
     title = _code(d.text for d in table.decisions if d.kind is DecisionKind.NUMBERS and d.column is None)
     found: list[ColumnMeaning] = []
@@ -47,7 +47,7 @@ _CODES = frozenset(code.lower() for code in currencies.CODES) - {"all", "top", "
 
 
 def _beside(column: ColumnMeaning, beside: Sequence[str]) -> str | None:
-    """The column of currencies of a figure of money: the only one, or the one with the same word in its name."""
+    """The currency column for a column of money: the only one, or the one that shares a word with its name."""
     if not beside or _is_quantity(column.column):
         return None
     if len(beside) == 1:
@@ -57,7 +57,7 @@ def _beside(column: ColumnMeaning, beside: Sequence[str]) -> str | None:
 
 
 def _is_quantity(name: str) -> bool:
-    """Whether a figure counts pieces, hours or the like, instead of money."""
+    """Whether a figure counts pieces, hours or the like rather than money."""
     words = column_names.words(name)
     if column_names.says_money(words):
         return False

@@ -1,4 +1,4 @@
-"""Decides what the dates of a table mean, and to which of them a row belongs."""
+"""Decides what the dates in a table mean, and which of them a row belongs to."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ _NAMED = (
     (Sense.END, DateKind.END),
     (Sense.START, DateKind.START),
 )
-"""What a name may say, the most specific first."""
+"""The kinds of dates that a name may suggest, the most specific first."""
 _AXES = (
     DateKind.SNAPSHOT,
     DateKind.EVENT,
@@ -34,7 +34,7 @@ _AXES = (
     DateKind.DUE,
     DateKind.SETTLEMENT,
 )
-"""The dates that may say when a row belongs, the best first."""
+"""The kinds of dates that may say when a row belongs, the best first."""
 _WRITTEN = re.compile(r"(19|20)\d\d-[01]\d-[0-3]\d([ T].*)?")
 _FROM_ROWS = 0.7
 _MOST_OPEN = 0.02
@@ -42,7 +42,7 @@ _MOST_OPEN = 0.02
 
 @dataclass(frozen=True)
 class DateMeaning:
-    """What a date is, with the evidence and a confidence."""
+    """What a date means, with the evidence and a confidence."""
 
     kind: DateKind
     evidence: str
@@ -50,18 +50,18 @@ class DateMeaning:
 
 
 def is_date(column: Column) -> bool:
-    """Whether all values are dates, periods, or texts that begin with a date in ISO 8601."""
+    """Whether all values are dates, periods, or strings that begin with an ISO 8601 date."""
     return column.kind is Kind.TIME or is_period(column) or is_written(column)
 
 
 def is_written(column: Column) -> bool:
-    """Whether a text column has dates in ISO 8601, such as times with a zone."""
+    """Whether a text column contains ISO 8601 dates, such as times with a zone."""
     ends = (column.minimum, column.maximum)
     return column.kind is Kind.TEXT and all(end and _WRITTEN.fullmatch(end) for end in ends)
 
 
 def date_meanings(table: Table, facts: TableFacts, *, is_valid_from: bool) -> dict[str, DateMeaning]:
-    """The meaning of each date of a table. In a table of rates or prices, dates are periods of validity."""
+    """The meaning of each date column in a table. In a table of rates or prices, dates limit when they are valid."""
     columns = [c for c in table.columns if is_date(c)]
     found = {c.name: _named(c, facts) for c in columns}
     ends = {high for _, high in _date_pairs(facts, columns)}
@@ -90,7 +90,7 @@ def _is_regular(when: DateFacts) -> bool:
 
 
 def _named(column: Column, facts: TableFacts) -> DateMeaning:
-    """The meaning that the name and the days suggest."""
+    """The meaning suggested by the name and the days."""
     when = facts.dates.get(column.name, DateFacts())
     is_week_end = when.gap == 7 and when.even >= _FROM_ROWS
     for sense, kind in _NAMED:
@@ -109,7 +109,7 @@ def _named(column: Column, facts: TableFacts) -> DateMeaning:
 
 
 def time_axis(table: Table, facts: TableFacts, found: Mapping[str, DateMeaning]) -> tuple[str | None, tuple[str, ...]]:
-    """The date to which a row belongs, and the dates that would do as well (a doubt)."""
+    """The date column that says when a row belongs, and the columns that would do as well, which leaves a doubt."""
     if facts.panel and facts.panel.date in found:
         return facts.panel.date, ()
     ranked: list[tuple[int, bool, int, str]] = []

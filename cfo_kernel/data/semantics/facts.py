@@ -1,6 +1,6 @@
-"""What the rows of a table show about its columns: counted once for each version of a file, and stored next to it.
+"""What the rows of a table show about its columns. It is counted once for each version of a file, and stored with it.
 
-Values only. `table_facts` and `relation_facts` count them, and the inference reads them.
+This module only defines the values: `table_facts` and `relation_facts` count them, and the inference reads them.
 """
 
 from pydantic import Field
@@ -8,11 +8,11 @@ from pydantic import Field
 from cfo_kernel.values import Value
 
 FORMAT = 1
-"""The version of the stored facts. Raise it to have them counted again."""
+"""The version of the stored facts. Raise it to have all facts counted again."""
 
 
 class NumberFacts(Value):
-    """How many values a column of numbers has, and how many of them are negative, zero or whole."""
+    """The number of values in a column of numbers, and how many of them are negative, zero or whole."""
 
     filled: int = 0
     negative: int = 0
@@ -21,10 +21,10 @@ class NumberFacts(Value):
 
 
 class DateFacts(Value):
-    """The different days of a column of dates: how many, their usual distance, and where in a month they are.
+    """The distinct days in a column of dates: how many there are, how far apart, and where in a month.
 
-    `month_ends` and `month_starts` count different days. `gap` is the most frequent number of days between two, and
-    `even` the share of distances that are equal to it (or to a calendar month).
+    `month_ends` and `month_starts` count distinct days. `gap` is the most frequent number of days from one to the next,
+    and `even` the share of distances that are equal to it (or to a calendar month).
     """
 
     days: int = 0
@@ -37,10 +37,10 @@ class DateFacts(Value):
 
 
 class GroupFacts(Value):
-    """The columns within groups of rows that have the same value in `by`, such as the lines of an order.
+    """How columns behave within groups of rows that have the same value in `by`, such as the lines of an order.
 
-    Only groups of several rows count. `constant` have one value in each group, in every row; `once` have a value in
-    just one row of each group.
+    Only groups of several rows count. `constant` columns have the same value in every row of a group, and `once`
+    columns have a value in only one row of each group.
     """
 
     by: str
@@ -50,10 +50,10 @@ class GroupFacts(Value):
 
 
 class PanelFacts(Value):
-    """Rows that are identified by a date and, perhaps, other columns.
+    """Facts about rows that are identified by a date, and possibly other columns.
 
-    `unchanged` is the share of values that equal those at the date before, `change` the average change relative to the
-    average value.
+    `unchanged` is the share of values that equal the value at the previous date, and `change` the average change
+    relative to the average value.
     """
 
     date: str
@@ -63,7 +63,7 @@ class PanelFacts(Value):
     unchanged: dict[str, float] = Field(default_factory=dict)
     change: dict[str, float] = Field(default_factory=dict)
     carried: tuple[tuple[str, str], ...] = ()
-    """Pairs of columns (closing, opening) in which each opening value is the closing value before."""
+    """Pairs of columns (closing, opening) in which each opening value is the previous closing value."""
 
 
 class SumFact(Value):
@@ -85,7 +85,7 @@ class TableFacts(Value):
     panel: PanelFacts | None = None
     sums: tuple[SumFact, ...] = ()
     running: tuple[tuple[str, str], ...] = ()
-    """Pairs (balance, amount) in which each balance is the one before plus the amount."""
+    """Pairs (balance, amount) in which each balance is the previous one plus the amount."""
     ordered: tuple[tuple[str, str], ...] = ()
     """Pairs of columns of one kind in which the first is never greater than the second."""
 
@@ -94,7 +94,7 @@ class TableFacts(Value):
 
 
 class Inclusion(Value):
-    """How many of the different values of `columns` of `table` occur in `to_columns` of `to_table`."""
+    """How many of the distinct values in `columns` of `table` occur in `to_columns` of `to_table`."""
 
     table: str
     columns: tuple[str, ...]
@@ -109,7 +109,7 @@ class Inclusion(Value):
 
 
 class Between(Value):
-    """How many of the different values of a column lie between `low` and `high` of a row of `to_table`."""
+    """How many of the distinct values of a column lie between `low` and `high` of a row in `to_table`."""
 
     table: str
     column: str

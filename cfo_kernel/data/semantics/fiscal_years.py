@@ -1,4 +1,4 @@
-"""Finds the month in which the fiscal year starts: from periods side by side, and from files of a fiscal year."""
+"""Finds the month in which the fiscal year starts, from periods side by side and from files for a fiscal year."""
 
 import re
 from collections import Counter
@@ -16,7 +16,7 @@ _NEAR = 7  # days around a start of a year
 
 
 def fiscal_year_start(tables: Tables, facts: Mapping[str, TableFacts], meanings: Sequence[TableMeaning]) -> int:
-    """The month that most tables show, 1 if none does."""
+    """The month on which most tables agree, or 1 if no table shows it."""
     votes: Counter[int] = Counter()
     for meaning in meanings:
         table = tables[meaning.table]
@@ -33,7 +33,7 @@ def fiscal_year_start(tables: Tables, facts: Mapping[str, TableFacts], meanings:
 
 
 def _start(first: str | None, last: str | None) -> int | None:
-    """The first month of whole years between two days."""
+    """The month of the first day, if the two days span whole years."""
     try:
         start, end = date.fromisoformat(first or ""), date.fromisoformat(last or "")
     except ValueError:

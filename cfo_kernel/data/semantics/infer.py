@@ -1,4 +1,4 @@
-"""Infers what tables and columns mean from their profiles and facts. Pure: it reads no data."""
+"""Infers what tables and columns mean from their profiles and facts. It reads no data."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -80,7 +80,7 @@ def _only_rates(table: Table, wide: Across) -> bool:
 
 
 def _is_thing(table: Table, axis: DateKind, found: References) -> bool:
-    """Whether the rows are things with a start, such as projects, instead of events."""
+    """Whether the rows are things with a start, such as projects, rather than events."""
     return axis is DateKind.START and (table.name in found.targets() or not any(_may_flow(c) for c in _figures(table)))
 
 
@@ -90,7 +90,7 @@ def _may_flow(column: Column) -> bool:
 
 
 def _parts_of_stocks(facts: TableFacts, stocks: Mapping[str, StockEvidence]) -> dict[str, StockEvidence]:
-    """The columns that a balance adds up are balances too, and so is the sum of balances."""
+    """Evidence that the parts of a balance are balances too."""
     found: dict[str, StockEvidence] = {}
     if facts.panel is None:
         return found
@@ -99,7 +99,7 @@ def _parts_of_stocks(facts: TableFacts, stocks: Mapping[str, StockEvidence]) -> 
         if len(fact.plus) > 2 and not fact.minus and is_stock:
             for name in fact.plus:
                 if name not in stocks or stocks[name].is_doubtful:
-                    found[name] = StockEvidence((f"{fact.total} is a balance, and it adds up this column",), 0.85)
+                    found[name] = StockEvidence((f"{fact.total} is a balance, and this column is part of it",), 0.85)
     return found
 
 
@@ -152,7 +152,7 @@ def _kind(context: TableContext, columns: Sequence[ColumnMeaning], found: Refere
 
 
 def _scaled(column: ColumnMeaning, table: Table) -> ColumnMeaning:
-    """The column with the scale that its name or the file gives, such as thousands."""
+    """The column, with the scale that its name or the file states, such as thousands."""
     if not column.role.facts.is_measure or column.role in (Role.PERCENT, Role.RATE):
         return column
     said = [column.column]
@@ -168,7 +168,7 @@ def _scale(text: str) -> str | None:
 
 
 def _repeated(column: ColumnMeaning, facts: TableFacts) -> ColumnMeaning:
-    """The column with what it belongs to, if its values are repeated on each line of a document."""
+    """The column, with the document it belongs to if its values are repeated on each of the document's lines."""
     if column.role not in (Role.FLOW, Role.AMOUNT) or column.once_for:
         return column
     group = next((g for g in facts.groups if column.column in g.constant and (g.once or _is_document(g.by))), None)
@@ -183,14 +183,14 @@ def _is_document(name: str) -> bool:
 
 
 def _questions(contexts: Sequence[TableContext], meanings: Sequence[TableMeaning]) -> Iterator[Question]:
-    """A question for each doubtful balance, the first of a table only, and for each doubtful time axis."""
+    """Questions about doubtful balances, at most one for each table, and about doubtful time axes."""
     for context in contexts:
         name = context.table.name
         doubtful = [column for column, stock in context.stocks.items() if stock.is_doubtful]
         if doubtful:
             yield Question(
                 id=f"{name}.{doubtful[0]}.role", table=name, column=doubtful[0], field="role",
-                text=f"Is {doubtful[0]} in {name} a balance at a date, or what happened in a period?",
+                text=f"Is {doubtful[0]} in {name} a balance at a date, or an amount for a period?",
                 answers=(Role.STOCK.value, Role.FLOW.value),
             )  # fmt: skip
     for context, meaning in zip(contexts, meanings, strict=True):
@@ -199,5 +199,5 @@ def _questions(contexts: Sequence[TableContext], meanings: Sequence[TableMeaning
             answers = (axis, *doubts)
             yield Question(
                 id=f"{meaning.table}.time_axis", table=meaning.table, field="time_axis",
-                text=f"To which date does a row of {meaning.table} belong: {' or '.join(answers)}?", answers=answers,
+                text=f"Which date does a row of {meaning.table} belong to: {' or '.join(answers)}?", answers=answers,
             )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Lists the joins that the rows prove, and the things that stand in several tables."""
+"""Lists the joins that the rows prove, and the dimensions that occur in several tables."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -13,7 +13,7 @@ _FEWEST = 3
 
 
 def joins(meanings: Sequence[TableMeaning], found: References, relations: RelationFacts) -> Iterator[JoinMeaning]:
-    """References, figures of the same thing, ranges of codes, and periods of validity."""
+    """The joins by reference, between figures about the same thing, by ranges of codes, and by periods of validity."""
     for inclusion in (*found.of.values(), *found.joins):
         if inclusion.to_table != inclusion.table:
             yield _equal(inclusion)
@@ -39,7 +39,7 @@ def _equal(inclusion: Inclusion) -> JoinMeaning:
 def _intervals(
     target: TableMeaning, meanings: Sequence[TableMeaning], found: References, relations: RelationFacts
 ) -> Iterator[JoinMeaning]:
-    """The joins to rates or prices that are valid from a date, by a date of the table or of one that refers to it."""
+    """Joins to rates or prices that are valid from a date, by a date of the table or of a table that refers to it."""
     low = next((c.column for c in target.columns if c.date is DateKind.VALID_FROM), None)
     if low is None:
         return
@@ -62,7 +62,7 @@ def _intervals(
 def _same_thing(
     meaning: TableMeaning, target: TableMeaning, entity: str, found: References, relations: RelationFacts
 ) -> Inclusion | None:
-    """The column of a table that holds what the target's rates are for."""
+    """The column of a table with the things that the target's rates are for, or None."""
     if meaning.table == target.table:
         return None
     direct = [
@@ -79,14 +79,14 @@ def _same_thing(
 
 
 def _axes_of(table: str, meanings: Sequence[TableMeaning], found: References) -> list[str]:
-    """The time axes, as `table.column`, of the tables that refer to a table without one."""
+    """The time axes, as `table.column`, of the tables that refer to a table that has none."""
     axes = {m.table: m.time_axis for m in meanings if m.time_axis}
     referring = [source for (source, _), i in found.of.items() if i.to_table == table and source in axes]
     return [f"{source}.{axes[source]}" for source in dict.fromkeys(referring)]
 
 
 def dimensions(tables: Tables, meanings: Sequence[TableMeaning], found: References) -> Iterator[Dimension]:
-    """Keys with all columns that refer to them, and attributes whose values several tables share."""
+    """Keys with all columns that refer to them, and attributes whose values occur in several tables."""
     by_key: dict[str, list[str]] = {}
     for (table, column), inclusion in found.of.items():
         key = f"{inclusion.to_table}.{inclusion.to_columns[0]}"
@@ -97,7 +97,7 @@ def dimensions(tables: Tables, meanings: Sequence[TableMeaning], found: Referenc
 
 
 def _shared(tables: Tables, meanings: Sequence[TableMeaning], taken: set[str]) -> Iterator[Dimension]:
-    """Texts with the same name and (almost) the same values in several tables."""
+    """Text columns in several tables with the same name and nearly the same values."""
     places: list[tuple[str, str, Mapping[str, int]]] = []
     for meaning in meanings:
         for column in meaning.columns:

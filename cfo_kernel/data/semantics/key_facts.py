@@ -19,9 +19,9 @@ _MOST_KEYS = 3
 
 
 async def keys(table: Table, ask: Ask) -> tuple[tuple[str, ...], ...]:
-    """The keys of the fewest columns, best first: first those without figures, then those further to the left.
+    """The keys with the fewest columns, best first: those without figures, then those further to the left.
 
-    A set of columns is tried on the first rows before it is tried on all, because most sets fail there.
+    A set of columns is tried on the first rows before all of them, because most sets fail there.
     """
     single = [c for c in table.columns if may_be_key(c) and table.is_unique(c)]
     if single:
@@ -40,7 +40,7 @@ async def keys(table: Table, ask: Ask) -> tuple[tuple[str, ...], ...]:
 
 
 def may_be_key(column: Column) -> bool:
-    """Whether a column can be part of a key: texts, dates, and whole numbers that are not named as amounts."""
+    """Whether a column can be part of a key: text, dates, and whole numbers that are not named like amounts."""
     if column.kind in (Kind.TEXT, Kind.TIME):
         return True
     if column.kind is not Kind.NUMBER or column.scale or column.type.startswith(("DOUBLE", "FLOAT")):
@@ -66,7 +66,7 @@ def _sets(table: Table, parts: Sequence[Column], count: int) -> Iterator[tuple[C
 
 
 async def _unique(sets: Sequence[tuple[Column, ...]], rows: str, ask: Ask) -> list[tuple[Column, ...]]:
-    """Those sets of columns that have no combination of values twice."""
+    """The sets of columns in which no combination of values occurs twice."""
     if not sets:
         return []
     counts = ", ".join(f"count(DISTINCT ({', '.join(quoted(c.name) for c in columns)}))" for columns in sets)

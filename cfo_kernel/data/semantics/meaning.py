@@ -1,7 +1,7 @@
-"""What tables and columns mean: the result of inference and of the corrections that people make.
+"""The meaning of tables and columns, as inferred and as corrected by people.
 
-Values only. `cfo_kernel.data.semantics` infers them with evidence, the glossary overrules them column by column, and
-plans, notes, the page and models read them.
+This module only defines the values. `cfo_kernel.data.semantics` infers them with evidence, the glossary overrules them
+column by column, and plans, notes, the page and models use them.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from cfo_kernel.values import Value
 
 
 class TableKind(StrEnum):
-    """What a row of a table is."""
+    """What the rows of a table represent."""
 
     FACT = "fact"
     """Something that happened, such as an invoice or a posting."""
@@ -25,16 +25,16 @@ class TableKind(StrEnum):
     DIMENSION = "dimension"
     """A thing that other tables refer to, such as a customer."""
     MAPPING = "mapping"
-    """What applies to something, often for a time: rates, prices, ranges of accounts, calendars."""
+    """Values that apply to something, often for a period: rates, prices, ranges of accounts, calendars."""
     STATEMENT = "statement"
     """A line of a report, with its totals and with periods side by side."""
 
 
 class RoleFacts(NamedTuple):
-    """What is true of every column with a role.
+    """Facts that hold for every column with a role.
 
-    `adds_over_rows` and `adds_over_time` say whether a sum over rows of one date, and over several dates, means
-    something.
+    `adds_over_rows` says whether a sum over rows of one date is meaningful, and `adds_over_time` whether a sum over
+    several dates is.
     """
 
     label: str
@@ -44,7 +44,7 @@ class RoleFacts(NamedTuple):
 
 
 class Role(StrEnum):
-    """What a column is to its table."""
+    """The role of a column in its table."""
 
     KEY = "key"
     REFERENCE = "reference"
@@ -89,7 +89,7 @@ ROLES: Mapping[Role, RoleFacts] = MappingProxyType(
 
 
 class DateKind(StrEnum):
-    """What happened at a date."""
+    """The kind of event or period that a date marks."""
 
     EVENT = "event"
     DOCUMENT = "document"
@@ -111,10 +111,10 @@ class ColumnMeaning(Value):
 
     - `source`: a person (the glossary) or inference.
     - `refers_to`: the `table.column` that a reference names.
-    - `unit`: the unit or currency of all rows; `unit_column`: the column that has it for each row.
+    - `unit`: the unit or currency of all rows; `unit_column`: the column that contains it for each row.
     - `scale`: what one unit stands for, such as 1000 in a report in thousands. Values are never multiplied by it.
-    - `once_for`: the columns that identify what the value belongs to, if it stands only in the first of several rows or
-      is repeated on each, such as the total of an order on its lines.
+    - `once_for`: the columns that identify what the value belongs to, if it is only in the first of several rows or is
+      repeated in each, such as an order's total on the order's lines.
     - `total_of`: the columns that this one adds up.
     - `period`: the period of a column that is one of several periods side by side, such as 2024-01 or 2024.
     """
@@ -135,9 +135,9 @@ class ColumnMeaning(Value):
 
 
 class Question(Value):
-    """A doubtful inference, as a question to a person. `answers` are the values that the answer may set.
+    """A doubtful inference, as a question to a person. `answers` are the possible values.
 
-    `field` names what the answer sets: `role`, `date`, `time_axis`, `unit` or `joins`.
+    `field` names the field that the answer sets: `role`, `date`, `time_axis`, `unit` or `joins`.
     """
 
     id: str
@@ -152,9 +152,9 @@ class TableMeaning(Value):
     """What a table means.
 
     - `grain`: the columns that identify a row; empty if none do.
-    - `time_axis`: the date column to which a row belongs if a question names none.
+    - `time_axis`: the date column that says when a row belongs, unless a question names another one.
     - `parent`, `key` and `label`: the columns of a tree, if its rows form one.
-    - `totals`: whether some rows add up others.
+    - `totals`: whether some rows are totals of others.
     """
 
     table: str
@@ -181,11 +181,11 @@ class TableMeaning(Value):
 
 
 class JoinMeaning(Value):
-    """How rows of `table` find their row of `to_table`, proven by counting.
+    """How rows of `table` match rows of `to_table`, verified by counting.
 
     `equal` are pairs of columns with the same value. In a range, `column` lies between `low` and `high` of `to_table`
-    (account ranges); in an interval, the date `column` lies in a period of validity, where a missing `high` means
-    "until the next row". `matched` of `rows` rows with values find a row.
+    (account ranges). In an interval, the date `column` lies in a period of validity, which lasts until the next row if
+    `high` is missing. Of the `rows` rows with values, `matched` have a match.
     """
 
     kind: Literal["equal", "range", "interval"] = "equal"
@@ -219,14 +219,14 @@ class MeasureMeaning(Value):
 
 
 class Dimension(Value):
-    """One thing that stands in several tables, by the columns that hold its codes or names."""
+    """Something that occurs in several tables, and the columns that contain its codes or names."""
 
     name: str
     columns: tuple[str, ...]
 
 
 class Meaning(Value):
-    """What a workspace's data mean. `fiscal_year_start` is a month, 1 to 12."""
+    """The meaning of a workspace's data. `fiscal_year_start` is a month, 1 to 12."""
 
     tables: tuple[TableMeaning, ...] = ()
     joins: tuple[JoinMeaning, ...] = ()

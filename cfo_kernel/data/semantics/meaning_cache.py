@@ -1,7 +1,7 @@
-"""Keeps the facts and the meaning of a workspace's tables, and counts what is missing.
+"""Keeps the facts and the meaning of a workspace's tables, and counts missing facts.
 
-The facts of a table are stored beside its Parquet file. Those of all tables together are stored beside the first of
-them, under a hash of all, so that they are removed with it.
+The facts of a table are stored next to its Parquet file. The facts about all tables together are stored next to the
+first file, under a hash of all files, so that they are removed with it.
 """
 
 import asyncio
@@ -30,10 +30,10 @@ _AT_ONCE = 2
 
 @dataclass
 class MeaningCache:
-    """The meaning of the tables of one index at a time.
+    """The meaning of the tables in the most recent index.
 
-    Facts that cannot be counted, such as those of a table that takes too long, are left out and counted again by the
-    next process.
+    Facts that cannot be counted, for example because a table takes too long, are left out, and the next process tries
+    to count them again.
     """
 
     _index: DatasetIndex | None = None
@@ -41,11 +41,11 @@ class MeaningCache:
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def of(self, index: DatasetIndex) -> Meaning | None:
-        """The meaning of these tables, if it is known already."""
+        """The meaning of these tables if it is already known, or else None."""
         return self._meaning if self._index is index else None
 
     async def read(self, index: DatasetIndex, ask: Ask) -> Meaning:
-        """The meaning of these tables. Raises no `QueryError`: what cannot be counted is not known."""
+        """The meaning of these tables. Facts whose query fails with a `QueryError` are left out."""
         async with self._lock:
             if self._index is not index and not index.files:
                 self._index, self._meaning = index, Meaning()
@@ -80,7 +80,7 @@ class MeaningCache:
         return relations
 
     def _stored(self, index: DatasetIndex) -> tuple[dict[str, TableFacts], RelationFacts | None]:
-        """The facts of earlier processes."""
+        """The facts that earlier processes have stored."""
         found = {t.name: _read(_beside(index.files[t.name]), TableFacts) for t in index.tables.values()}
         return {name: facts for name, facts in found.items() if facts}, _read(self._place(index), RelationFacts)
 
@@ -103,7 +103,7 @@ def _read(path: Path, kind: type[_Facts]) -> _Facts | None:
 
 
 def _store(path: Path, facts: Value) -> None:
-    """Stores facts. A full disk loses nothing: they are counted again."""
+    """Stores facts. If the disk is full, nothing is lost: they are counted again."""
     try:
         file_records.write_atomically(path, facts.model_dump_json())
     except OSError:

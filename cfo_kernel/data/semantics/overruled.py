@@ -1,6 +1,6 @@
-"""The glossary overrules what was inferred, column by column and field by field.
+"""Replaces what was inferred with what the glossary states, column by column and field by field.
 
-What people do not state stays as inferred, so that a line about one thing never changes what is known of another.
+Everything else stays as inferred, so that a line about one thing never changes what is known about another.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,7 +24,7 @@ def overruled(
     joins: Sequence[JoinMeaning] = (),
     measures: Sequence[MeasureMeaning] = (),
 ) -> Meaning:
-    """The meaning with all that people state. `joins` and `measures` are those of the glossary that were checked."""
+    """The meaning, with everything that the glossary states. `joins` and `measures` are those that were checked."""
     return meaning.model_copy(
         update={
             "tables": tuple(_table(table, glossary.table(table.table)) for table in meaning.tables),
@@ -108,7 +108,7 @@ def _sentences(stated: dict[str, Any], words: dict[str, str]) -> Iterator[str]:
 
 
 def _is_restated(join: JoinMeaning, stated: Sequence[JoinMeaning]) -> bool:
-    """Whether a person says how these tables are joined by the same columns."""
+    """Whether the glossary states how these tables are joined by the same columns."""
     return any(
         (join.table.lower(), join.to_table.lower()) == (other.table.lower(), other.to_table.lower())
         and _own_columns(join) & _own_columns(other)
@@ -125,7 +125,7 @@ def _is_redefined(measure: MeasureMeaning, stated: Sequence[MeasureMeaning]) -> 
 
 
 def _is_answered(question: Question, glossary: GlossaryFile) -> bool:
-    """Whether a person has stated what the question asks for."""
+    """Whether the glossary states what the question asks for."""
     table = glossary.table(question.table)
     column = glossary.column(question.table, question.column) if question.column else ColumnNotes()
     match question.field:

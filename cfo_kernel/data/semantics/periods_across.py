@@ -16,14 +16,17 @@ _FEWEST = 2
 
 
 class Across(NamedTuple):
-    """The period of each column that is one, and the columns of totals with those that they add up."""
+    """The period of each column that is one, and the columns of totals, with the columns that they add up."""
 
     periods: dict[str, str]
     totals: dict[str, tuple[str, ...]]
 
 
 def period_in(name: str) -> str | None:
-    """The period that a name is, as 2024-01, 2024, `2024 Q1`, `P03` or `01` for a month without a year; else None."""
+    """The period that a name denotes: 2024-01, 2024, `2024 Q1`, `P03`, or `01` for a month without a year.
+
+    None otherwise.
+    """
     text = name.strip()
     if found := _DATE.fullmatch(text):
         year, month, day, first, last = found.groups()
@@ -62,7 +65,7 @@ def _fiscal(text: str) -> str | None:
 
 
 def across(columns: Sequence[Column]) -> Across:
-    """The periods among the columns of numbers, if there are at least two of one kind, and their totals."""
+    """The periods among the numeric columns, if there are at least two of the same kind, and their totals."""
     named = {c.name: found for c in columns if _may_be_figures(c) and (found := _period_of(c.name))}
     kinds: dict[str, list[str]] = {}
     for name, found in named.items():
@@ -82,7 +85,7 @@ def across(columns: Sequence[Column]) -> Across:
 
 
 def _period_of(name: str) -> str | None:
-    """The period of a name, or of its last word for names such as `Target 2025`."""
+    """The period in a name, or in its last word, as in `Target 2025`."""
     if found := period_in(name):
         return found
     said = tokens(name)

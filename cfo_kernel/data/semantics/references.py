@@ -1,4 +1,4 @@
-"""Decides which columns refer to rows of another table, or to the parent in their own."""
+"""Decides which columns refer to rows of another table, or to parents in their own table."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _SOME = 5
 class References:
     """The best inclusion of each column, by table and column; the parents; and joins that are not references.
 
-    A join without a reference finds the row of a table that only has figures for a thing, such as targets for a grade.
+    Such a join leads to a table that only has figures for the same thing, such as targets for a grade.
     """
 
     of: Mapping[tuple[str, str], Inclusion]
@@ -27,12 +27,12 @@ class References:
     joins: tuple[Inclusion, ...]
 
     def targets(self) -> frozenset[str]:
-        """The tables to which others refer."""
+        """The tables that others refer to."""
         return frozenset(i.to_table for i in self.of.values() if i.to_table != i.table)
 
 
 def references(tables: Tables, facts: Mapping[str, TableFacts], relations: RelationFacts) -> References:
-    """The references among columns of which (almost) all values occur in the key of a table."""
+    """The references: columns of which nearly all values occur in the key of a table."""
     by_column: dict[tuple[str, str], list[Inclusion]] = {}
     for inclusion in relations.inclusions:
         by_column.setdefault((inclusion.table, inclusion.columns[0]), []).append(inclusion)
@@ -81,7 +81,7 @@ def _has_code(column: Column) -> bool:
 
 
 def _is_parent(inclusion: Inclusion, tables: Tables, facts: Mapping[str, TableFacts]) -> bool:
-    """Whether the column names the parent of a row: a key of its own table, empty at the top of the tree."""
+    """Whether the column names a row's parent: a key of the same table, empty for the top of the tree."""
     column = _column(tables, inclusion.table, inclusion.columns[0])
     is_key = (inclusion.to_columns[0],) in facts[inclusion.table].keys
     has_top = column.nulls > 0 or says(column.name, Sense.PARENT)
@@ -90,7 +90,7 @@ def _is_parent(inclusion: Inclusion, tables: Tables, facts: Mapping[str, TableFa
 
 
 def _things(inclusions: Sequence[Inclusion], tables: Tables, facts: Mapping[str, TableFacts]) -> Iterator[Inclusion]:
-    """The inclusions whose target is the key of a thing with attributes of its own, or the number of a document."""
+    """The inclusions whose target is the key of a thing that has attributes, or the number of a document."""
     for inclusion in inclusions:
         table, target = tables[inclusion.table], tables[inclusion.to_table]
         source, key = inclusion.columns[0], inclusion.to_columns[0]
@@ -111,7 +111,7 @@ def _things(inclusions: Sequence[Inclusion], tables: Tables, facts: Mapping[str,
 
 
 def has_attributes(table: Table, key: str) -> bool:
-    """Whether a table says something about the things that it lists besides figures."""
+    """Whether a table says more about the things that it lists than figures."""
     return _attributes(table, key) > 0
 
 
@@ -120,7 +120,7 @@ def _attributes(table: Table, key: str) -> int:
 
 
 def _rank(inclusion: Inclusion, tables: Tables, facts: Mapping[str, TableFacts]) -> tuple[bool, bool, bool, int]:
-    """The best reference first: a real key, with the same name, in a small table."""
+    """A sort key that puts the best reference first: a real key, with the same name, in a small table."""
     source, key = inclusion.columns[0], inclusion.to_columns[0]
     is_key = (key,) in facts[inclusion.to_table].keys
     same = subject(source) == subject(key) or about_same(source, inclusion.to_table)
@@ -128,7 +128,7 @@ def _rank(inclusion: Inclusion, tables: Tables, facts: Mapping[str, TableFacts])
 
 
 def _is_join(inclusion: Inclusion, tables: Tables, facts: Mapping[str, TableFacts]) -> bool:
-    """Whether the column finds its row in a table of figures for the same thing, by a key with the same name."""
+    """Whether the column leads to a row in a table of figures for the same thing, by a key with the same name."""
     source, key = inclusion.columns[0], inclusion.to_columns[0]
     column = _column(tables, inclusion.table, source)
     is_key = (key,) in facts[inclusion.to_table].keys

@@ -1,4 +1,4 @@
-"""Counts what the values of several tables have in common: columns that refer to others, and ranges of codes."""
+"""Counts which values several tables share: columns that refer to others, and ranges of codes."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -44,7 +44,7 @@ def identities(table: Table, facts: TableFacts) -> Iterator[Column]:
 
 
 def _pairs(tables: Sequence[Table], facts: Mapping[str, TableFacts]) -> Iterator[tuple[Place, Place]]:
-    """Pairs of a column and an identity that its values may be, the likeliest first."""
+    """Pairs of a column and a column of identities that it may refer to, the most likely first."""
     found: list[tuple[int, Place, Place]] = []
     for target in tables:
         for key in identities(target, facts[target.name]):
@@ -81,7 +81,7 @@ def _ends(column: Column) -> tuple[float, float]:
 
 
 def shape(text: str) -> str:
-    """The form of a code: letters and digits in a row count once (`LS-009` is `A-0`)."""
+    """The form of a code, in which consecutive letters or digits count once: `LS-009` has the form `A-0`."""
     return re.sub(r"[^\W\d_]+", "A", re.sub(r"\d+", "0", text))
 
 
@@ -90,7 +90,7 @@ def _shape(column: Column) -> str:
 
 
 def _from_profiles(source: Place, target: Place) -> Inclusion | None:
-    """The inclusion of a text column, if the profiles of both columns list all values."""
+    """The inclusion of a text column if both columns' profiles list all values, or else None."""
     column, key = source[1].values, target[1].values
     if column is None or key is None:
         return None
@@ -125,7 +125,7 @@ def _distinct(table: Table, column: Column) -> str:
 
 
 async def _between(tables: Sequence[Table], facts: Mapping[str, TableFacts], ask: Ask) -> list[Between]:
-    """Columns whose values lie in the ranges of another table."""
+    """For columns that may refer to the ranges of another table, how many values lie in a range."""
     found: list[Between] = []
     for target in tables:
         for first, second in facts[target.name].ordered:
@@ -140,7 +140,7 @@ async def _between(tables: Sequence[Table], facts: Mapping[str, TableFacts], ask
 
 
 async def _lies(table: Table, column: Column, target: Table, low: Column, high: Column, ask: Ask) -> Between:
-    """How many values of the column lie in a range."""
+    """How many distinct values of the column lie in one of the ranges."""
     ends = f"t.{quoted(low.name)} AND t.{quoted(high.name)}"
     inside = f"EXISTS (SELECT 1 FROM {quoted(target.name)} AS t WHERE v BETWEEN {ends})"  # noqa: S608 - quoted
     [[distinct, matched]] = await ask(

@@ -1,7 +1,7 @@
 """Decides which figures are balances at a date, from evidence in the rows and in the names.
 
-A balance that is summed over time is wrong, and so is a flow that is not. A name alone never makes a balance: its rows
-must also be states at dates (each key once for each date), or run from row to row.
+It is wrong to sum a balance over time, and just as wrong not to sum a flow. A name alone never proves a balance: the
+rows must also be states at dates (one row per key and date), or each must continue the previous one.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _WEEK = 7
 
 @dataclass(frozen=True)
 class StockEvidence:
-    """What speaks for a balance. `is_doubtful` means that a person should be asked."""
+    """The evidence for a balance. `is_doubtful` means that a person should be asked."""
 
     evidence: tuple[str, ...]
     confidence: float
@@ -29,23 +29,23 @@ def stock_evidence(table: Table, facts: TableFacts, column: Column) -> StockEvid
     """The evidence that a column of figures is a balance, or None if it is a flow."""
     for balance, amount in facts.running:
         if balance == column.name and not any(b == amount and a == balance for b, a in facts.running):
-            return StockEvidence((f"each value is the one of the row before plus {amount}",), 0.97)
+            return StockEvidence((f"each value is that of the previous row plus {amount}",), 0.97)
     panel = facts.panel
     if panel is None or _has_own_number(facts):
         return None
     for closing, opening in panel.carried:
         if column.name in (closing, opening) and (says(closing, Sense.CLOSING) or says(opening, Sense.OPENING)):
-            return StockEvidence((f"each {opening} is the {closing} of the date before",), 0.97)
+            return StockEvidence((f"each {opening} is the {closing} of the previous date",), 0.97)
     return _at_dates(table, facts, column)
 
 
 def _has_own_number(facts: TableFacts) -> bool:
-    """Whether each row has a number of its own, as a transaction has."""
+    """Whether each row has its own number, like a transaction."""
     return any(len(key) == 1 and (facts.panel is None or key[0] != facts.panel.date) for key in facts.keys)
 
 
 def _at_dates(table: Table, facts: TableFacts, column: Column) -> StockEvidence | None:
-    """The evidence in a table in which each key stands once for each date."""
+    """The evidence for a balance in a table with one row for each key and date, or None."""
     panel = facts.panel
     if panel is None:
         return None
@@ -76,7 +76,7 @@ def _at_dates(table: Table, facts: TableFacts, column: Column) -> StockEvidence 
 
 
 def _names_balance(name: str) -> str | None:
-    """The word of a name that says balance, unless other words say a movement (`New MRR`, `headcount cost`)."""
+    """The word for a balance in a name, unless other words indicate a movement (`New MRR`, `headcount cost`)."""
     if says(name, Sense.CHANGE) or says(name, Sense.RATE):
         return None
     if says(name, Sense.STOCK):
@@ -89,7 +89,7 @@ def _names_flow(name: str) -> bool:
 
 
 def wide_stock(table: Table, label: str) -> StockEvidence | None:
-    """The evidence that periods side by side are balances: the names of the table and of its columns."""
+    """The evidence that periods side by side are balances, from the name of the table or from its titles."""
     for name in (table.name, label):
         if word := _names_balance(name):
             return StockEvidence((f"the name of the table says {word!r}", "each column is a date"), 0.9)

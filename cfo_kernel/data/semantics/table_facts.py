@@ -57,7 +57,7 @@ async def _numbers(table: Table, columns: Sequence[Column], ask: Ask) -> dict[st
 
 
 async def _dates(table: Table, columns: Sequence[Column], ask: Ask) -> dict[str, DateFacts]:
-    """The days of each column of dates, and of texts such as 2024-01."""
+    """Facts about each column of dates, and of periods such as 2024-01."""
     found: dict[str, DateFacts] = {}
     for column in columns:
         if column.kind is Kind.TIME:
@@ -71,7 +71,7 @@ async def _dates(table: Table, columns: Sequence[Column], ask: Ask) -> dict[str,
 
 
 def is_period(column: Column) -> bool:
-    """Whether all texts of a column are periods, such as 2024-01, or all its numbers are years."""
+    """Whether all strings in a column are periods, such as 2024-01, or all its numbers are years or other periods."""
     if column.kind is Kind.TEXT and column.values:
         return len(column.values) <= _MOST_PERIODS and all(period_in(text) for text in column.values)
     if column.kind is not Kind.NUMBER or column.scale or not column.minimum or not column.maximum:
@@ -86,7 +86,7 @@ def is_period(column: Column) -> bool:
 
 
 def days(found: Sequence[date]) -> DateFacts:
-    """The facts of different days in order."""
+    """The facts about these distinct days, which are in order."""
     if not found:
         return DateFacts()
     gaps = [(later - earlier).days for earlier, later in pairwise(found)]
@@ -118,7 +118,7 @@ def _periods(column: Column) -> DateFacts:
 
 
 async def _groups(table: Table, columns: Sequence[Column], ask: Ask) -> tuple[GroupFacts, ...]:
-    """What is constant, or stands only once, in the rows with the same value in a column of codes or texts."""
+    """Which columns are constant, or filled only once, in rows with the same value in a column of codes or text."""
     found: list[GroupFacts] = []
     for by in list(_groupings(table, columns))[:_MOST_GROUPINGS]:
         others = [c for c in columns if c.name != by.name]
@@ -143,7 +143,7 @@ async def _groups(table: Table, columns: Sequence[Column], ask: Ask) -> tuple[Gr
 
 
 def _groupings(table: Table, columns: Sequence[Column]) -> Iterator[Column]:
-    """Columns whose values may each belong to one thing with several rows: those with the most different values."""
+    """Columns that may group rows into things with several rows each, those with the most distinct values first."""
     may = [
         c
         for c in columns

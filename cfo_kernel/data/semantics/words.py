@@ -1,7 +1,7 @@
 """What the names of columns and tables suggest, in the ten languages in which files are read.
 
-A name is one piece of evidence, never the only one for a balance. A phrase is written with `_` and matches words in a
-row. `-bestand` matches the end of a compound (`Lagerbestand`). Japanese words match anywhere.
+A name is one piece of evidence, and never the only one for a balance. A phrase is written with `_` and matches
+consecutive words. `-bestand` matches the end of a compound (`Lagerbestand`). Japanese words match anywhere.
 """
 
 import re
@@ -316,13 +316,13 @@ _KEY_WORDS = frozenset(word[0] for word in _TABLE[Sense.CODE] if len(word) == 1)
 
 @lru_cache(maxsize=1 << 14)
 def tokens(name: str) -> tuple[str, ...]:
-    """The words of a name in lower case, without accents: `LineItem Qty` has line, item, qty."""
+    """The words of a name in lower case, without accents: `LineItem Qty` gives line, item, qty."""
     return tuple(_PART.findall(plain(_CAMEL.sub(" ", name))))
 
 
 @lru_cache(maxsize=1 << 14)
 def says(name: str, sense: Sense) -> bool:
-    """Whether a word or a phrase of the name has that sense."""
+    """Whether a word or phrase in the name suggests this sense."""
     said = tokens(name)
     return any(_holds(name, said, phrase) for phrase in _TABLE[sense])
 
@@ -332,7 +332,7 @@ def says_any(name: str, senses: Iterable[Sense]) -> bool:
 
 
 def word_of(name: str, sense: Sense) -> str:
-    """The word of the name that has that sense, as people would quote it."""
+    """The word in the name that suggests this sense, as a person would quote it."""
     said = tokens(name)
     found = [phrase for phrase in _TABLE[sense] if _holds(name, said, phrase)]
     return " ".join(max(found, key=lambda phrase: sum(map(len, phrase)), default=())).lstrip("-")
@@ -354,7 +354,7 @@ def subject(name: str) -> frozenset[str]:
 
 
 def about_same(one: str, other: str) -> bool:
-    """Whether two names are about the same thing: equal words, or one word that begins or shortens the other."""
+    """Whether two names are about the same thing: equal words, or one word that abbreviates or begins the other."""
     first, second = subject(one), subject(other)
     if first & second:
         return True
@@ -362,12 +362,12 @@ def about_same(one: str, other: str) -> bool:
 
 
 def _stem(word: str) -> str:
-    """The word without the plural of most languages."""
+    """The word without a plural ending, as most languages form it."""
     return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
 
 
 def _shortens(short: str, word: str) -> bool:
-    """Whether a word is an abbreviation of another: `cust` of `customer`, `ctr` of `center`."""
+    """Whether a word is an abbreviation of another: `cust` for `customer`, `ctr` for `center`."""
     if not 3 <= len(short) < len(word) or short[0] != word[0]:
         return False
     if word.startswith(short):
