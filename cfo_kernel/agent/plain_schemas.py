@@ -37,8 +37,18 @@ def removable(schema: object) -> Iterator[str]:
 
 def plain_schema(schema: Schema) -> Schema | None:
     """The schema with only those keywords that every server supports, or None if it has no fields."""
-    plain = without_keywords(schema, {*removable(schema)} - _PLAIN)
+    plain = without_keywords(_typed(schema), {*removable(schema)} - _PLAIN)
     return plain if plain.get("properties") else None
+
+
+def _typed(node: Any) -> Any:
+    """The schema in which each choice has a type, which some servers require."""
+    if isinstance(node, list):
+        return [_typed(each) for each in cast("list[Any]", node)]
+    if not isinstance(node, dict):
+        return node
+    schema: Schema = {keyword: _typed(inner) for keyword, inner in cast("Schema", node).items()}
+    return {"type": "string", **schema} if isinstance(schema.get("enum"), list) else schema
 
 
 def without_keywords(schema: Schema, keywords: Collection[str]) -> Schema:

@@ -26,7 +26,7 @@ class ShortSchemas(GenerateToolJsonSchema):
 
 
 def shortened(schema: Schema) -> Schema:
-    """The schema without titles, empty defaults, and null as the default of an optional field.
+    """The schema without titles, empty defaults, types of choices, and null as the default of an optional field.
 
     Models omit an optional field rather than send null for it, and null is still accepted. Definitions that are used
     only once are inlined, because some servers do not show definitions to the model. The first paragraph of a
@@ -68,6 +68,10 @@ def _short(node: Any) -> Any:
             case "default" if value in _ABSENT:
                 pass
             case "title" | "discriminator":
+                pass
+            case "type" if value == "string" and "enum" in schema:  # the choices are strings
+                pass
+            case "default" if value == next(iter(schema.get("enum", ())), ...):  # the first choice
                 pass
             case "additionalProperties" if value is False:
                 pass

@@ -113,7 +113,7 @@ async def execute_sql(ctx: RunContext[RunDeps], sql: Code) -> dict[str, Any]:
 async def execute_query_plan(ctx: RunContext[RunDeps], plan: QueryPlan) -> ToolReturn:
     """Runs a typed query; refuses misleading sums. For example
 
-    {"table":"sales","filters":[{"column":"sales.city","value":"Rome"}],"group_by":[{"column":"sales.day","grain":"month"}],
+    {"table":"sales","group_by":[{"column":"sales.day","grain":"month"}],
     "select":[{"name":"total","expression":{"fn":"sum","column":"sales.amount"}}]}
     """
     deps = ctx.deps

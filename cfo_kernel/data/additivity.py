@@ -115,7 +115,7 @@ def aggregates_with_groups(
         yield node, groups
         return
     if isinstance(node, Window) and node.over == "share_of_total":
-        kept = {name.lower() for name in node.within}
+        kept = {name.lower() for name in node.kept_groups}
         groups = tuple(name for name in groups if name.lower() in kept)
     elif isinstance(node, Window) and node.over == "running_total":
         first = next((g.result_name for g in plan.group_by if g.grain), "")

@@ -11,7 +11,7 @@ from typing import Any
 from cfo_kernel.data.compiler import Compiler, clause, indented
 from cfo_kernel.data.hierarchies import Tree, Trees
 from cfo_kernel.data.plan import QueryPlan
-from cfo_kernel.data.scope import ColumnRef
+from cfo_kernel.data.table_joins import ColumnRef
 
 _MOST_NOTES = 3
 _MOST_DATES = 6

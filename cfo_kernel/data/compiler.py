@@ -8,12 +8,15 @@ SQL is built as a list of lines, which is joined once and never split again, bec
 breaks.
 """
 
+from collections.abc import Collection
+
 from cfo_kernel.data.expressions import GRAINS, ExpressionCompiler, contains
 from cfo_kernel.data.hierarchies import NO_TREES, Trees
 from cfo_kernel.data.literals import check_ends, is_valid_text, literal, number
 from cfo_kernel.data.plan import Aggregate, Grain, Having, Join, LastOf, QueryPlan, Window, aggregates_in
 from cfo_kernel.data.rollups import RollUps
-from cfo_kernel.data.scope import Scope, nearest
+from cfo_kernel.data.scope import AntiJoin, Scope, nearest
+from cfo_kernel.data.table_joins import TableJoin, table_source
 from cfo_kernel.data.tables import Tables
 from cfo_kernel.data.window_functions import WindowCompiler
 from cfo_kernel.errors import PlanInvalid
@@ -69,6 +72,7 @@ class Compiler:
             self.figures.column(measure.expression)
             for node in aggregates_in(measure.expression):
                 self.rollups.check(node)
+                self._check_filters(node)
             if not contains(measure.expression, Aggregate):
                 raise PlanInvalid(f"{measure.name} has no aggregate. Give it one, or leave it out.")
         if not names:
@@ -80,6 +84,16 @@ class Compiler:
         if len({name.lower() for name in names}) < len(names):
             raise PlanInvalid(f"Two columns of the result have the same name: {', '.join(names)}. Rename one.")
         return names
+
+    def _check_filters(self, node: Aggregate) -> None:
+        """Raises `PlanInvalid` if a figure's own filter applies after the next row of each was found without it."""
+        for wanted in node.where:
+            table = self.scope.find(wanted.column).table
+            if any(join.table == table and join.lasts_until_next for join in self.scope.joins):
+                raise PlanInvalid(
+                    f"A row of {table.name} holds until the next one, which depends on {wanted.column}. "
+                    f"Move that filter from the figure to the plan's filters."
+                )
 
     def groups(self) -> list[str]:
         """The query for the groups of a plan without windows, before thresholds, order and limit."""
@@ -150,19 +164,36 @@ class Compiler:
             within = [within[0], *indented(within[1:])]
         return [*self.source(), *clause("WHERE", [*conditions, within[0]]), *within[1:]]
 
-    def source(self) -> list[str]:
-        """The FROM clause."""
-        source = [f"FROM {quoted(self.scope.table.name)}"]
-        for kind, left, right in self.scope.joins:
-            join = "LEFT JOIN" if kind == "left" else "JOIN"
-            source.append(f"{join} {quoted(right.table.name)} ON {left.sql} = {right.sql}")
+    def source(self, numbered: Collection[str] = ()) -> list[str]:
+        """The FROM clause. The rows of the tables in `numbered` are numbered."""
+        source = [f"FROM {table_source(self.scope.table, numbered=self.scope.table.name in numbered)}"]
+        for join in self.scope.joins:
+            word = "LEFT JOIN" if join.kind == "left" else "JOIN"
+            source.append(f"{word} {self.joined(join, numbered=join.table.name in numbered)} ON {join.on}")
         return source
 
+    def joined(self, join: TableJoin, *, numbered: bool = False) -> str:
+        """The joined table in a FROM clause."""
+        filters = (*self.rollups.filters, *self.rollups.anti_filters)
+        # An empty value may mean that the row has no match.
+        before = [f for f in filters if f.op != "is null"] if join.lasts_until_next else []
+        own = [f for f in before if self.scope.find_in_filter(f.column).table == join.table]
+        return join.source([self.rollups.condition(f) for f in own], numbered=numbered)
+
     def conditions(self, *, but: str | None = None) -> list[str]:
-        """The conditions of all filters except those on the column `but`."""
+        """The conditions of all filters except those on the column `but`, and of the anti joins."""
         skipped = self.scope.find(but).name if but else None
         wanted = [f for f in self.rollups.filters if self.scope.find(f.column).name != skipped]
-        return [self.rollups.condition(f) for f in wanted]
+        return [*(self.rollups.condition(f) for f in wanted), *map(self.anti_condition, self.scope.anti_joins)]
+
+    def anti_condition(self, anti: AntiJoin) -> str:
+        """The condition that no row matches, counting only rows that pass the filters on their tables."""
+        lines = [f"SELECT 1 FROM {self.joined(anti.first)}"]  # noqa: S608 - quoted names
+        for join in anti.more:
+            lines.append(f"{'LEFT JOIN' if join.kind == 'left' else 'JOIN'} {self.joined(join)} ON {join.on}")
+        own = [f for f in self.rollups.anti_filters if self.scope.find_in_filter(f.column).table in anti.tables]
+        wanted = [anti.first.on, *(self.rollups.condition(f) for f in own)]
+        return f"NOT EXISTS ({' '.join([*lines, *clause('WHERE', wanted)])})"
 
     def figure_conditions(self) -> list[str]:
         """The condition that at least one figure uses the row. Empty if some figure uses every row."""

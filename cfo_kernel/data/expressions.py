@@ -17,7 +17,8 @@ from cfo_kernel.data.plan import (
     parts,
 )
 from cfo_kernel.data.rollups import RollUps
-from cfo_kernel.data.scope import ColumnRef, Scope
+from cfo_kernel.data.scope import Scope
+from cfo_kernel.data.table_joins import ColumnRef
 from cfo_kernel.data.tables import Column, Kind
 from cfo_kernel.errors import PlanInvalid
 

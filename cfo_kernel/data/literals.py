@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from cfo_kernel.data.plan import Filter, Scalar
-from cfo_kernel.data.scope import ColumnRef
+from cfo_kernel.data.table_joins import ColumnRef
 from cfo_kernel.data.tables import Column, Kind
 from cfo_kernel.errors import PlanInvalid
 from cfo_kernel.sql_text import text_literal

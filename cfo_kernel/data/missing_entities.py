@@ -11,7 +11,7 @@ from typing import Any
 from cfo_kernel.data.compiler import Compiler, clause, indented
 from cfo_kernel.data.hierarchies import Tree, Trees
 from cfo_kernel.data.plan import Grain, QueryPlan
-from cfo_kernel.data.scope import ColumnRef
+from cfo_kernel.data.table_joins import ColumnRef
 from cfo_kernel.data.tables import Kind
 
 _MOST_VALUES = 200  # a text column with more values describes individual rows instead of naming units

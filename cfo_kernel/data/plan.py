@@ -26,6 +26,10 @@ from cfo_kernel.values import Value
 Scalar = TypeAliasType("Scalar", bool | int | float | str)
 """A literal as JSON writes it. A date or time is an ISO string; the type of its column decides how it is read."""
 
+Values = TypeAliasType("Values", Scalar | list[Scalar])
+Names = TypeAliasType("Names", str | tuple[str, ...])
+"""One name or several."""
+
 
 class Grain(StrEnum):
     """A calendar period. A date belongs to the period it falls in."""
@@ -59,28 +63,55 @@ _NO_NULLS = BeforeValidator(_without_null)
 class Filter(Value):
     """A condition on rows.
 
-    `in` and `not in` take a list, `between` two values (both included), `like` % and _ (case-sensitive), `in period`
-    2012, 2012-H1, 2012-Q3, 2012-03, 2012-03-31 or a list. On a tree's label, a parent means all below it.
+    `between` takes two values (both included), `like` is case-sensitive, `in period` takes 2012, 2012-H1, 2012-Q3,
+    2012-03, a day or a list. On a tree's label, a parent means all below it.
     """
+
+    # `in` and `not in` take a list. `like` has the wildcards % and _.
 
     # If `between` ends with a date, that whole day is included. In sums, each row below a parent counts with its sign,
     # while `!=` and `not in` leave out the parent and everything below it. A key means a single row of a tree.
 
     column: str
     op: Operator = "="
-    value: Annotated[Scalar | list[Scalar] | None, _NO_NULLS] = None
+    value: Annotated[Values | None, _NO_NULLS] = None
+
+
+class Range(Value):
+    """`column` lies between `low` and `high`, both included. An empty end is open.
+
+    Without `high`, a row holds until the next `low` of its key.
+    """
+
+    column: str
+    low: str
+    high: str | None = None
 
 
 class Join(Value):
-    """Adds the rows of `table` where `left` equals `right`.
+    """Adds the rows of `table` where `left` equals `right`, and a value lies in a range (`between`).
 
-    `left` is a column of an earlier table, `right` a column of this one.
+    `left`: columns of earlier tables, `right`: of this. `between`: an earlier `column` in this table's range. `anti`
+    keeps rows without a match; filters on `table` limit what matches.
     """
 
+    # A range may be one of accounts, or of dates at which a price is valid.
+
+    # With several columns, each in `left` equals the one at the same place in `right`.
+
     table: str
-    left: str
-    right: str
-    kind: Literal["inner", "left"] = "inner"
+    left: Names = ()
+    right: Names = ()
+    between: Range | None = None
+    kind: Literal["inner", "left", "anti"] = "inner"
+
+    @property
+    def lefts(self) -> tuple[str, ...]:
+        return (self.left,) if isinstance(self.left, str) else self.left
+
+    @property
+    def rights(self) -> tuple[str, ...]:
+        return (self.right,) if isinstance(self.right, str) else self.right
 
 
 class Aggregate(Value):
@@ -111,8 +142,8 @@ class Arithmetic(Value):
 class Window(Value):
     """An expression that is computed from several rows of the result.
 
-    `share_of_total`: part (0..1) of all rows of the result, or of those that share the groups `within`. The others run
-    along a group (`along`, else the first with a grain): `previous` is the period before.
+    `share_of_total` (0..1): of all rows of the result, or of those that share the groups `within`. Others run along a
+    group (`along`, else the first with a grain).
     """
 
     # They run separately for each combination of the other groups. `previous` is null if the period before has no rows;
@@ -122,7 +153,11 @@ class Window(Value):
     over: Literal["share_of_total", "running_total", "previous", "change", "change_percent"]
     of: Expression
     along: str | None = None
-    within: tuple[str, ...] = ()
+    within: Names = ()
+
+    @property
+    def kept_groups(self) -> tuple[str, ...]:
+        return (self.within,) if isinstance(self.within, str) else self.within
 
 
 class Constant(Value):
@@ -144,8 +179,10 @@ class PercentChange(Value):
 class Ratio(Value):
     """A figure as a fraction of a base (1 = 100 %), such as cost as a fraction of income.
 
-    ratio / base; null unless base > 0.
+    Like percent_change.
     """
+
+    # ratio / base; null unless base > 0.
 
     ratio: Expression
     base: Expression
@@ -209,7 +246,7 @@ class Having(Value):
 
     measure: str
     op: Literal["=", "!=", "<", "<=", ">", ">=", "between"]
-    value: Annotated[Scalar | list[Scalar], _NO_NULLS]
+    value: Annotated[Values, _NO_NULLS]
 
 
 class Order(Value):
@@ -273,6 +310,11 @@ OTHER_NAMES = {
     "name": ("alias", "as"),
     "column": ("field",),
     "op": ("operator",),
+    "left": ("left_on",),
+    "right": ("right_on",),
+    "between": ("range", "interval"),
+    "low": ("from", "start", "valid_from"),
+    "high": ("to", "end", "valid_to"),
 }
 """Names that other query languages give the fields of a plan. A model that uses one means that field."""
 

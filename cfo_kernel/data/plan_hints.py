@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from cfo_kernel.data.compiler import Compiler
 from cfo_kernel.data.hierarchies import Tree, Trees
 from cfo_kernel.data.plan import Filter, QueryPlan, aggregates_in
-from cfo_kernel.data.scope import ColumnRef, nearest
+from cfo_kernel.data.scope import nearest
+from cfo_kernel.data.table_joins import ColumnRef
 from cfo_kernel.data.tables import Kind
 
 _MOST_NAMES = 3
@@ -17,7 +18,7 @@ def plan_hints(plan: QueryPlan, compiler: Compiler, trees: Trees) -> Iterator[st
     """Returns the notes on a plan that compiles."""
     nodes = [node for measure in plan.select for node in aggregates_in(measure.expression)]
     for wanted in (*plan.filters, *(f for node in nodes for f in node.where)):
-        ref = compiler.scope.find(wanted.column)
+        ref = compiler.scope.find_in_filter(wanted.column)
         yield from _unknown_values(wanted, ref, compiler)
         yield from _empty_cells(wanted, ref)
         if wanted.op == "like" and (tree := _labelled_tree(ref, compiler, trees)):

@@ -11,7 +11,8 @@ from pydantic import Field
 
 from cfo_kernel.data.literals import condition, text
 from cfo_kernel.data.plan import Filter
-from cfo_kernel.data.scope import ColumnRef, nearest
+from cfo_kernel.data.scope import nearest
+from cfo_kernel.data.table_joins import ColumnRef
 from cfo_kernel.data.tables import Column, Table
 from cfo_kernel.errors import PlanInvalid, UnknownColumn
 from cfo_kernel.replies import ResultColumn

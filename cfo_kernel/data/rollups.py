@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from cfo_kernel.data.hierarchies import Node, Tree, Trees
 from cfo_kernel.data.literals import condition, literal, text
 from cfo_kernel.data.plan import Aggregate, Filter, Group, QueryPlan
-from cfo_kernel.data.scope import ColumnRef, Scope, nearest
+from cfo_kernel.data.scope import Scope, nearest
+from cfo_kernel.data.table_joins import ColumnRef
 from cfo_kernel.data.tables import Kind
 from cfo_kernel.errors import PlanInvalid
 
@@ -55,13 +56,14 @@ class RollUps:
         self._scope = scope
         self._trees = trees
         inside = (Filter(column=group.column, value=group.within) for group in plan.group_by if group.within)
-        self.filters = (*plan.filters, *inside)
+        self.filters = (*(f for f in plan.filters if not scope.is_anti(f.column)), *inside)
+        self.anti_filters = tuple(f for f in plan.filters if scope.is_anti(f.column))
 
     def condition(self, wanted: Filter) -> str:
         """The filter as a SQL condition, with a parent's name replaced by the keys of everything below it."""
         selection = self.selection(wanted)
         if selection is None or not selection.is_rolled:
-            return condition(wanted, self._scope.find(wanted.column))
+            return condition(wanted, self._scope.find_in_filter(wanted.column))
         return selection.sql(list(selection.weights), "NOT IN" if wanted.op in ("!=", "not in") else "IN")
 
     def group(self, group: Group) -> str:
@@ -120,12 +122,12 @@ class RollUps:
         """
         if wanted.op not in ("=", "!=", "in", "not in"):
             return None
-        ref = self._scope.find(wanted.column)
+        ref = self._scope.find_in_filter(wanted.column)
         tree = self._trees.get(ref.table.name.lower())
         if tree is None or tree.label.lower() != ref.column.name.lower():
             return None
         key = ref.table.column(tree.key)
-        if key is None or not self._scope.pointers(tree.table, tree.key):
+        if key is None or not self._scope.pointers(tree.table, tree.key, in_filter=True):
             return None
         values = wanted.value if isinstance(wanted.value, list) else [wanted.value]
         nodes = tuple(self._named_nodes(tree, [str(v) for v in values if v is not None]))

@@ -100,7 +100,7 @@ class WindowCompiler:
             raise PlanInvalid(f"{node.over} adds up the rows of the result, but {what} cannot be added up. Use a sum.")
         # A percentage of a base that is zero or negative is not meaningful (n.m.), so it is null here as in `ratio`.
         if node.over == "share_of_total":
-            total = f"sum({value}) OVER ({_partition([self._group(n) for n in node.within])})"
+            total = f"sum({value}) OVER ({_partition([self._group(n) for n in node.kept_groups])})"
             return f"CASE WHEN {total} > 0 THEN {beside} / {total} END"
         window, order = self._along(node)
         if node.over == "running_total":

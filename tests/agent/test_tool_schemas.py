@@ -20,7 +20,11 @@ PLANS: list[dict[str, Any]] = [
     {"table": "ledger"},
     {
         "table": "ledger",
-        "joins": [{"table": "accounts", "left": "ledger.account", "right": "accounts.account", "kind": "left"}],
+        "joins": [
+            {"table": "accounts", "left": "ledger.account", "right": "accounts.account", "kind": "left"},
+            {"table": "rates", "left": ["a", "b"], "right": ["c", "d"], "between": {"column": "a", "low": "b"}},
+            {"table": "bands", "between": {"column": "a", "low": "b", "high": "c"}, "kind": "anti"},
+        ],
         "filters": [
             {"column": "a", "op": "in", "value": ["x", 1, 2.5, True]},
             {"column": "a", "op": "is null"},
@@ -66,13 +70,15 @@ def allows(schema: Any, value: Any, root: dict[str, Any]) -> bool:
         return allows(root["$defs"][schema["$ref"].removeprefix("#/$defs/")], value, root)
     if "anyOf" in schema:
         return any(allows(member, value, root) for member in schema["anyOf"])
+    if "enum" in schema:
+        return value in schema["enum"]
     types: dict[str, Any] = {"string": str, "array": list, "object": dict, "boolean": bool}
     match schema["type"]:
         case "integer" | "number" as kind:
             fits = isinstance(value, int if kind == "integer" else (int, float)) and not isinstance(value, bool)
         case kind:
             fits = isinstance(value, types[kind])
-    if not fits or ("enum" in schema and value not in schema["enum"]):
+    if not fits:
         return False
     if isinstance(value, list):
         return all(allows(schema["items"], item, root) for item in value)

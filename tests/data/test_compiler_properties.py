@@ -90,6 +90,16 @@ ACCOUNTS = [
     {"table": "accounts", "left": "ledger.account_key", "right": "accounts.account_key"},
     {"table": "accounts", "left": "account_key", "right": "account_key", "kind": "left"},
     {"table": "accounts", "left": "dept", "right": "account"},
+    {"table": "accounts", "left": "ledger.account_key", "right": "accounts.account_key", "kind": "anti"},
+    {"table": "accounts", "left": ["account_key", "dept"], "right": ["account_key", "account"]},
+    {"table": "accounts", "between": {"column": "units", "low": "accounts.account_key", "high": "accounts.group_key"}},
+    {
+        "table": "accounts",
+        "left": "dept",
+        "right": "account",
+        "between": {"column": "units", "low": "accounts.group_key"},
+        "kind": "left",
+    },
 ]
 GROUPS = [
     {"table": "account_groups", "left": "group_key", "right": "group_key"},

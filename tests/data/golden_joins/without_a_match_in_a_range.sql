@@ -1,0 +1,8 @@
+SELECT
+  "sales"."sale_id" AS "sale_id",
+  sum("sales"."amount") AS "x"
+FROM "sales"
+WHERE NOT EXISTS (SELECT 1 FROM "prices" WHERE "sales"."item" = "prices"."item" AND "sales"."day" >= "prices"."valid_from" AND ("prices"."valid_to" IS NULL OR "sales"."day" <= "prices"."valid_to"))
+GROUP BY 1
+ORDER BY "sale_id" ASC NULLS LAST
+LIMIT 200
