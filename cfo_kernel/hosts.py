@@ -30,5 +30,5 @@ def host_name(host: str) -> str:
 
 
 def is_own_origin(origin: str, host: str) -> bool:
-    """Whether the `Origin` header names the server itself, by the name in `Host`."""
+    """Whether the `Origin` header names the same server as the `Host` header."""
     return origin.lower() in (f"http://{host}".lower(), f"https://{host}".lower())

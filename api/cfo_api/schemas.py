@@ -20,7 +20,7 @@ class WorkspaceName(Value):
 
 
 class NewUnion(Value):
-    """A table and the files that form it. An empty list keeps the files apart that would otherwise form it."""
+    """A table and the files that form it. An empty list keeps apart the files that would otherwise form it."""
 
     name: str
     files: tuple[str, ...] = ()

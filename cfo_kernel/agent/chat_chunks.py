@@ -1,6 +1,6 @@
-"""Converts the chunks of a streamed answer from the forms that servers send to OpenAI's definition.
+"""Normalizes the chunks of a streamed answer, since many servers deviate from OpenAI's definition.
 
-In the converted chunks, each call has a unique index and id, a name, and each part of its arguments exactly once.
+In the normalized chunks, each call has a unique index and id, a name, and each part of its arguments exactly once.
 Servers may omit the index or send 0 for all calls, repeat the name or all arguments, change the id, or send a whole
 message.
 """

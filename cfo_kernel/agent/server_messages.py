@@ -49,7 +49,7 @@ class ServerMessage(NamedTuple):
 
 
 def server_message(body: object, secrets: Sequence[str] = (), longest: int = _LONGEST) -> ServerMessage:
-    """The message in an error's body: on one line, cleaned, without secrets, and cut to `longest` characters."""
+    """The message in an error's body: on one line, cleaned, without secrets, and truncated to `longest` characters."""
     found = [_one_line(text) for text in islice(_sentences(body, _DEEPEST), _MOST_SENTENCES)]
     unlike = [text for n, text in enumerate(found) if text and not any(text in other for other in found[:n])]
     text = ": ".join(

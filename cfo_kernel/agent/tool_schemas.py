@@ -103,7 +103,7 @@ def _union(members: list[Schema], *, with_null: bool) -> list[Any]:
 
 
 def _references(node: Any) -> Iterator[str]:
-    """The names of the definitions that are referred to, repeated for each reference."""
+    """The names of the referenced definitions, once for each reference."""
     if isinstance(node, list):
         for item in cast("list[Any]", node):
             yield from _references(item)

@@ -202,7 +202,7 @@ def _parts(folder: Path) -> Iterator[Path]:
 
 
 def _names_in_records(folder: Path) -> set[str]:
-    """The names that pip installed in the folder, according to its records."""
+    """The names that pip installed in the folder, according to pip's records."""
     names: set[str] = set()
     for record in folder.glob("*.dist-info/RECORD"):
         with contextlib.suppress(OSError):

@@ -126,8 +126,8 @@ class SqlWorker:
         """Runs `sql`.
 
         Returns the first `cap` rows as JSON and the total row count, and writes all rows to `file` if given.
-        `thread_tables` are tables for this query alone, by name. An error may suggest the names in `known`. `roles`
-        contains the known roles of result columns.
+        `thread_tables` maps names to tables that only this query may read. An error may suggest the names in `known`.
+        `roles` contains the known roles of result columns.
         """
         start = time.perf_counter()
         with self._relation(sql, thread_tables or {}, known or []) as relation:

@@ -32,7 +32,7 @@ class Address:
             raise InvalidSettings("CFO_URL must not contain a password. Remove it, and set CFO_API_TOKEN instead.")
         if parts.query or parts.fragment:
             raise InvalidSettings(
-                "CFO_URL must not contain a query or a fragment. Remove everything from the ? or # on."
+                "CFO_URL must not contain a query or a fragment. Remove the ? or # and everything after it."
             )
         return cls(url.strip().rstrip("/"), token if secret else None)
 

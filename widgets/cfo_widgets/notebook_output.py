@@ -78,7 +78,7 @@ def _mime_bundle(output: NotebookOutput) -> dict[str, str]:
 
 
 def conversation_output(title: str, messages: Sequence[Mapping[str, Any]]) -> NotebookOutput:
-    """Formats the last messages of a thread, which are given in the page's format."""
+    """Formats the last messages of a thread. The messages are in the page's format."""
     texts, parts = [title], [f"<h4>{html.escape(title)}</h4>"]
     if len(messages) > _MAX_MESSAGES:
         texts.append("…")

@@ -38,7 +38,7 @@ class Judge(Balances):
         stock = self._stock() or self._rate_at_moment()
         if not stock and self.reading.moment:
             raise NotUnderstood(
-                "The figure is a flow over time so it has no value at a single moment. Name a whole period.",
+                "The figure is a flow over time, so it has no value at a single moment. Name a whole period.",
                 self._swapped_period(tuple(p.label for p in self.reading.periods)),
             )
         if not stock and self.reading.balance:

@@ -105,7 +105,7 @@ class Naming:
         return f"by {joined([b.label for b in self.reading.by])}" if self.reading.by else ""
 
     def values(self, pick: Pick) -> str:
-        """The values, after their column's label if they would be ambiguous or unclear without it."""
+        """The values, preceded by their column's label if they would be ambiguous or unclear without it."""
         named = joined(list(pick.values))
         shared = any(
             value in (c.values or ()) and f"{t.name}.{c.name}" != pick.column

@@ -67,7 +67,7 @@ def when(marks: list[Mark], words: tuple[Word, ...], *, from_to: bool, listed: b
     periods = [item.found for item in items if isinstance(item.found, Period)]
     moments = [item.has(Ask.END_OF, Ask.YEAR_END) for item in items]
     if any(moments) and not all(moments) and not (len(items) == 2 and moments[1]):
-        raise NotUnderstood("I cannot combine a date such as 'the end of' a month with a whole period here.")
+        raise NotUnderstood("I cannot combine a date, such as 'the end of March', with a whole period here.")
     links = [_link(item) for item in items[1:]]
     first = items[0]
     if first.has(Ask.BEGIN) or any(item.has(Ask.BEGIN) for item in items):

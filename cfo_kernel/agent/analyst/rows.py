@@ -119,7 +119,7 @@ class Rows:
         )
 
     def _plain_rows(self, picks: list[Pick]) -> bool:
-        """Whether all rows are counted, without a default scenario: 'how many rows has the table'."""
+        """Whether all rows are counted, without a default scenario, as in 'how many rows does the table have'."""
         said = {w.norm for w in self.draft.words}
         return self.draft.count_rows and not picks and bool(said & {"row", "rows", "record", "records"})
 

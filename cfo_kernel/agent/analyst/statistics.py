@@ -37,7 +37,7 @@ def statistics(draft: Draft) -> None:
 
 
 def _typical(draft: Draft) -> None:
-    """Reads 'in a typical month' as 'in an average month'; 'typical Rent' stays unclear."""
+    """Reads 'in a typical month' as 'in an average month'. 'typical Rent' remains ambiguous."""
     for at, mark in enumerate(draft.marks[:-1]):
         if mark.is_ask(Ask.TYPICAL) and draft.marks[at + 1].sort is Sort.GRAIN:
             draft.marks[at] = replace(mark, ask=Ask.AVERAGE)
