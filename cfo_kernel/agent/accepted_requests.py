@@ -28,7 +28,7 @@ class AcceptedRequests:
         errors: type[E],
         refusal: Callable[[E], tuple[int, object]],
     ) -> T:
-        """Sends the request, and repeats it without the parameters that the server refused until the server accepts it.
+        """Sends the request, and retries without the refused parameters until the server accepts it.
 
         `refusal` returns the status and the body of an error. Raises the error if it names no parameter that can be
         removed.

@@ -38,7 +38,7 @@ class AnswerRepair(AbstractCapability[RunDeps]):
         ctx: RunContext[RunDeps],  # noqa: ARG002
         tool_defs: list[ToolDefinition],
     ) -> list[ToolDefinition]:
-        """Shortens the schemas that pydantic-ai generates for the replies, as those of the tools are."""
+        """Shortens the schemas that pydantic-ai generates for the replies, like those of the tools."""
         return [with_short_schema(each) for each in tool_defs]
 
     async def wrap_model_request(

@@ -1,4 +1,4 @@
-"""Finds the likely cause of a failed request to a model's server, and advice, from its status and message."""
+"""Derives the likely cause of a failed request to a model's server, with advice, from the status and message."""
 
 import re
 from enum import Enum

@@ -15,7 +15,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 LONG = 20_000
-"""The characters of a text that is processed in a thread."""
+"""The length in characters from which a text is processed in a thread."""
 _STEP = 100_000
 
 

@@ -59,7 +59,7 @@ def request_not_started(error: ModelAPIError | FallbackExceptionGroup) -> bool:
 def server_failed(error: Exception) -> bool:
     """Whether a model's server failed, so that another server may succeed.
 
-    A refusal does not count: only the user can fix it.
+    A refused request does not count, because only the user can resolve it.
     """
     if isinstance(error, ModelHTTPError):
         return error.status_code in (408, 429) or error.status_code >= 500
@@ -149,7 +149,7 @@ def _connection_problem(error: BaseException) -> str:
 
 
 def _is_unreadable(error: ModelAPIError) -> bool:
-    """Whether the answer arrived but is not valid. Without a cause, it ended early."""
+    """Whether the answer arrived but is not valid. An error without a cause means that it ended early."""
     return not isinstance(error, ModelConnectionError) and error.__cause__ is not None
 
 

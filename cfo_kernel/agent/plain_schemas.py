@@ -110,7 +110,10 @@ class _Rewriting:
 
 
 def _merged(members: Sequence[Schema]) -> Schema | None:
-    """A single schema for a union. If a member is a list, the schema is a list of all the other types, too."""
+    """A single schema for a union.
+
+    If any member is a list, it is a list whose items may have any of the members' types.
+    """
     members = [member for member in members if member.get("type") != "null"]
     if len(members) < 2:
         return members[0] if members else None

@@ -1,4 +1,4 @@
-"""Extracts the error message of a model's server, a sentence and a code, from any of the forms that servers use."""
+"""Extracts a model server's error message (a sentence and a code) from any of the formats that servers use."""
 
 import re
 import unicodedata

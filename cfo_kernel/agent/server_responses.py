@@ -14,7 +14,7 @@ from cfo_kernel.agent.failure_causes import COMPRESSED, REDIRECT
 from cfo_kernel.errors import TokenLimitReached
 
 LONGEST_RESPONSE = 64_000_000
-"""How many bytes are read of an answer, after decompression. A stream of tiny events may need that many."""
+"""How many bytes of an answer are read, after decompression. A stream of tiny events may need that many."""
 _MISDIRECTED = 421
 _LONGEST_ERROR = 1_000_000
 _PIECE = 16_384

@@ -139,7 +139,7 @@ def _column_in_brief(table: Table, column: Column, schema: SchemaContext, detail
 
 
 def _joined(tables: Tables, only: Table | None = None) -> Iterator[tuple[tuple[str, str], str]]:
-    """Pairs of tables with a common key, and the condition that joins them: all of them, or those of one table."""
+    """The pairs of tables with a common key, and their join conditions: all pairs, or those of one table."""
     related: set[frozenset[tuple[str, str]]] = set()
     for r in tables.relations:
         related.add(frozenset([(r.table, r.column.lower()), (r.to_table, r.to_column.lower())]))

@@ -184,7 +184,7 @@ class _Turn:
 
     @property
     def responses(self) -> list[ModelResponse]:
-        """All answers of the models, including those that broke off, because they also cost tokens."""
+        """All answers of the models, including those that were cut off, because they also cost tokens."""
         return [m for m in (*self._broken_off, *self._run.new_messages()) if isinstance(m, ModelResponse)]
 
     async def step(self, node: Any) -> Any:
@@ -210,7 +210,7 @@ class _Turn:
         return node
 
     async def _request(self, node: ModelRequestNode[RunDeps, Reply]) -> Any:
-        """Streams a request to the model. If the answer breaks off, the request is repeated, up to `_RESTARTS` times.
+        """Streams a request to the model. If the answer is cut off, the request is repeated, up to `_RESTARTS` times.
 
         A partial answer leaves nothing in the history, and none of its tool calls have been run.
         """

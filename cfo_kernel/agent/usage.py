@@ -44,7 +44,7 @@ def _total(counts: Iterable[int]) -> int:
 
 
 def usage_of(run_usage: RunUsage, answers: Sequence[ModelResponse], prices: Prices) -> Usage:
-    """The usage of all answers in a run, including those that broke off, if their server counted it.
+    """The usage of all answers in a run, including those that were cut off, if their server counted it.
 
     The offline analyst uses no tokens, so pydantic-ai's estimate for it is ignored.
     """

@@ -1,7 +1,7 @@
 """Answers one question in four steps: survey, verdict, plan, reply.
 
-The steps form a generator that yields the plans to run, receives their results and returns the reply. This lets a run
-replay them from its messages.
+The steps form a generator that yields the plans to run, receives their results and returns the reply. A run can
+therefore be replayed from its messages.
 """
 
 from collections.abc import Generator

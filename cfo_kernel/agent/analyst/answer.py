@@ -67,14 +67,14 @@ class Answer:
         return [*said, *self._shared_names()]
 
     def _compared(self) -> str:
-        """Says what each row of a change is compared with: the preceding period, which may have no rows."""
+        """States what each row of a change is compared with: the preceding period, which may have no rows."""
         grain = next((b.grain for b in self.reading.by if b.grain), Grain.DAY)
         if grain is Grain.DAY:
             return "Each row is compared with the row before it"
         return f"Each {grain.value} is compared with the {grain.value} before it, if that has rows"
 
     def _shared_names(self) -> list[str]:
-        """Notes on names that occur more than once in their table, since their figures are added together."""
+        """Notes on names that occur more than once in their table and whose figures are therefore added together."""
         said: list[str] = []
         for at, by in enumerate(self.reading.by):
             table, column = self.schema.column(by.column)
@@ -108,7 +108,10 @@ class Answer:
         return unit.source if unit else None
 
     def _notes(self) -> list[str]:
-        """The glossary's notes on the columns used (for the date, only below a year), then the result's own."""
+        """The glossary's notes on the columns used, then the result's own.
+
+        A note on the date is left out if only whole years are shown.
+        """
         reading = self.reading
         columns = [b.column for b in reading.by if b.grain is None] + [f.column for f in reading.conditions]
         columns += [p.column for p in reading.picks if not p.default]

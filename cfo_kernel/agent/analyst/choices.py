@@ -37,7 +37,7 @@ def _named(reading: Reading) -> Iterator[tuple[str, str]]:
 
 
 def _kinds(schema: Schema, reading: Reading, i: int, k: int, where: tuple[Filter, ...]) -> Iterator[Measure]:
-    """Counts balances, rows without a unit, and distinct values that are kept apart. Empty for counts."""
+    """Yields counts of balances, of rows without a unit, and of values kept apart, unless the reading only counts."""
     if reading.only_counts:
         return
     for column, values in schema.notes(reading.table).balances.items():
@@ -55,7 +55,7 @@ def _kinds(schema: Schema, reading: Reading, i: int, k: int, where: tuple[Filter
 
 
 def _without_unit(schema: Schema, reading: Reading, name: str, where: tuple[Filter, ...]) -> Iterator[Measure]:
-    """Counts the rows that have no unit. Empty if the question names a single entity or groups by its table."""
+    """Yields the count of rows without a unit, unless the question names a single entity or groups by its table."""
     for column, values in _unless(schema, reading).items():
         table = column.partition(".")[0]
         shown = any(b.column.partition(".")[0] == table for b in reading.by)

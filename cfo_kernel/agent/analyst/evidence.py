@@ -12,7 +12,7 @@ from cfo_kernel.agent.analyst.schema import Schema
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The facts that the answer must take into account and state: whether it reads balances, its dates and its units.
+    """The facts that the answer must take into account and state: whether the rows are balances, their dates and units.
 
     `late` names the entities that close on another day, in more detail than the plan's note. It is empty unless all
     dates were checked.

@@ -1,4 +1,4 @@
-"""Reads the function of a question (sum, average, count), and makes sure it is clear what it is applied to."""
+"""Reads the function that a question asks for (sum, average, count), and makes sure it is clear what it applies to."""
 
 from dataclasses import replace
 
@@ -128,7 +128,7 @@ class Functions(Beside):
         return any(m.is_ask(Ask.AND) or "," in self.draft.words[m.start].before for m in marks[at[0] : at[-1] + 1])
 
     def _instead_of_grain(self, adjective: str) -> tuple[str, ...]:
-        """The question with its 'daily' or 'weekly' replaced by another adjective."""
+        """The question with 'daily' or 'weekly' replaced by another adjective."""
         mark = next((m for m in self.draft.marks if m.grain is self.draft.per and m.adjective), None)
         return (self.settler.swap(mark, adjective),) if mark else ()
 

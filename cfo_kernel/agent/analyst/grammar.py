@@ -47,7 +47,7 @@ def read(words: tuple[Word, ...], marks: list[Mark], schema: Schema) -> Draft:
 
 
 def _set_against(marks: list[Mark]) -> bool:
-    """Whether the question names two values of one column, in which case it compares those and not periods."""
+    """Whether the question names two values in one column, and therefore compares these values, not periods."""
     paths = [m.values[0].path for m in marks if m.values]
     return len(set(paths)) < len(paths)
 

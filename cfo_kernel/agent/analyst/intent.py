@@ -89,7 +89,7 @@ class _Intent(Leftovers):
         return of and bool(entity.names) and any(m.table == n.table for m in self.draft.measure for n in entity.names)
 
     def _one_of_many(self, entity: Entity) -> None:
-        """Raises for a singular such as 'the department', because it is unclear which department that is."""
+        """Raises for a singular such as 'the department', because it is unclear which department the user means."""
         mark, words = self.draft.marks[entity.at], self.draft.words
         said = words[mark.end - 1].norm
         pointed = mark.start and words[mark.start - 1].norm in ("the", "our", "my", "this", "that")

@@ -217,7 +217,10 @@ class Judge(Balances):
         )
 
     def _units(self) -> tuple[tuple[str, ...], bool]:
-        """The rows' units, and whether all rows lack one. Raises if different things without a unit would be added."""
+        """The rows' units, and whether all rows lack one.
+
+        Raises if different things without a unit would be added up.
+        """
         unit, reading = self.survey.unit, self.reading
         if unit is None or unit.source not in self.survey.columns:
             if reading.units_only:

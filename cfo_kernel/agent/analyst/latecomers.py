@@ -120,7 +120,7 @@ def amounts(schema: Schema, reading: Reading, close: Close, columns: tuple[str, 
 class Lateness:
     """Reports entities that have no rows at a close.
 
-    `late` lists them by all columns and `absent` by the owners alone; `held` has the figures before the close.
+    `late` lists them by all columns and `absent` by the owners alone; `held` contains the figures before the close.
     """
 
     def __init__(self, who: Members, close: Close, late: Table, absent: Table, held: Table) -> None:

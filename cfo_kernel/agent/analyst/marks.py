@@ -118,7 +118,7 @@ def _named(words: tuple[Word, ...], at: int, lexicon: Lexicon) -> Mark | None:
 
 
 def _meant(words: tuple[Word, ...], at: int, name: Name) -> bool:
-    """Whether a single word is meant as this name.
+    """Whether a single word is used as this name.
 
     A value that is also an everyday word (the currency code ALL) must be typed exactly like the value. A synonym such
     as 'pay' is read as a verb, not as a name, if a subject or auxiliary precedes it: 'what did we pay in rent'.

@@ -96,7 +96,7 @@ class Naming:
     def scenario(self) -> str:
         """The scenario that the question selects, such as 'Actual'.
 
-        Scenarios are columns with a default in the glossary.
+        Scenario columns are those with a default in the glossary.
         """
         return joined([v for p in self.reading.picks if p.column in self._defaults and not p.negated for v in p.values])
 

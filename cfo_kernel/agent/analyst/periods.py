@@ -146,7 +146,7 @@ def _place(day: date, grain: Grain) -> int:
 
 
 def _context_of(value: object) -> int | None:
-    """The number of months, quarters or years since year 0, from a period's label in a result."""
+    """The number of months, quarters or years since year 0, computed from a period's label in a result."""
     found = re.fullmatch(r"(\d{4})(?:-(Q?)(\d{1,2}))?", str(value))
     if found is None:
         return None

@@ -85,7 +85,7 @@ class Planner:
         self.schema = schema
 
     def plan(self, reading: Reading, *, stock: bool = False, percent: bool = True) -> QueryPlan:
-        """The plan for the answer. `percent=False` leaves out percentages, for the case that a base is not positive."""
+        """The plan for the answer. `percent=False` leaves out percentages, for use when a base is not positive."""
         figures = self.figures(reading, percent=percent)
         measures = list(figures.measures)
         having = [*self._having(reading, figures, measures), *self._only_named(reading, measures)]

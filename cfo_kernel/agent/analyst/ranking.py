@@ -84,7 +84,7 @@ class Ranking(Functions):
         return replace(base, top=self._top())
 
     def _largest_rows(self, base: Reading) -> Reading:
-        """Reads 'largest posting' as a maximum, 'top 5 postings' as rows, and 'X with the largest posting' as one X."""
+        """Reads 'largest posting' as a maximum, and 'top 5 postings' as rows, unless the question ranks something else."""
         draft = self.draft
         function: AggregateName = "max" if base.order == "desc" else "min"
         plural = any(draft.is_rows(i) and draft.words[m.end - 1].norm.endswith("s") for i, m in enumerate(draft.marks))

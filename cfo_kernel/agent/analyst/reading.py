@@ -113,7 +113,7 @@ class Reading:
 
     @property
     def meaning(self) -> "Reading":
-        """The reading without its wording, to compare readings of different questions."""
+        """The reading without its wording, for comparing the readings of different questions."""
         picks = tuple(sorted(self.picks, key=lambda p: (p.column, p.values)))
         return replace(self, picks=picks, question="", when_at=None, spoken_of="", remarks=())
 

@@ -93,7 +93,7 @@ class Schema:
         return joined[0] if len(joined) == 1 else None
 
     def no_date(self, table: str, purpose: str) -> str:
-        """Why `date` is None for the table, as a sentence."""
+        """A sentence that explains why `date` is None for the table."""
         if own := self._own_dates(table):
             choice = f"Name the one to use in datasets.yaml, for example with `date: {own[0]}`."
             return f"{self.table_label(table)} has several dates {purpose}: {', '.join(own)}. {choice}"
@@ -115,7 +115,7 @@ class Schema:
         return bool(_RATES & {w.stem for w in split(column.partition(".")[2].replace("_", " "))})
 
     def is_ledger_amount(self, column: str) -> bool:
-        """Whether the column contains amounts of all kinds, which only the account identifies as costs or income."""
+        """Whether the column contains amounts of all kinds, so that only the account separates costs from income."""
         return bool(_AMOUNTS & {w.norm for w in split(column.partition(".")[2].replace("_", " "))})
 
     def names_rows(self, table: Table, column: Column) -> bool:

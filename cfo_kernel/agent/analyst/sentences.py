@@ -72,7 +72,7 @@ class Sentences(ManyRows):
         return f"{named.header(named.what)}: {joined(parts)}."
 
     def _counted(self, row: Row) -> str:
-        """'There were 12 months with Rent postings in 2012', 'There are 5 accounts for account type Revenue'."""
+        """A count, such as 'There were 12 months with Rent postings in 2012' or 'There are 5 accounts'."""
         counted, named = self.reading.counted, self.naming
         if counted is None:
             return ""

@@ -164,7 +164,7 @@ class Settler:
         )
 
     def _spelled(self, name: Name) -> str:
-        """The value in unambiguous words: after its column's name if another column contains the value too."""
+        """The value in unambiguous words: preceded by its column's name if another column also contains the value."""
         everywhere = [
             f"{t.name}.{c.name}"
             for t in self._schema.tables.values()

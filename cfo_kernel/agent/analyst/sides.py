@@ -163,7 +163,7 @@ def _share(base: Reading, draft: Draft, at: int) -> Reading:
 
 
 def _inside(base: Reading, part: list[Said], whole: list[Said]) -> Reading:
-    """'Share of X in Y': rows that match both X and Y, divided by all rows of Y.
+    """Reads 'share of X in Y' as the rows that match both X and Y, divided by all rows of Y.
 
     If X and Y are values in one column, the share is X divided by Y.
     """
@@ -212,7 +212,7 @@ def _of_measure(draft: Draft, at: int) -> bool:
 
 
 def _part(draft: Draft, at: int, values: list[Said], whole: list[Said]) -> list[Said]:
-    """The values whose share is wanted: after 'came from', just before 'share', or else the only other values."""
+    """The values whose share is asked for: after 'came from', just before 'share', or else the only other values."""
     others = [s for s in values if s not in whole]
     came = draft.first(Ask.CAME_FROM)
     if came is not None and (after := [s for s in others if s.at > came]):

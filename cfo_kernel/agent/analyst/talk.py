@@ -46,7 +46,7 @@ def asks_for_tables(text: str) -> bool:
 
 
 def asks_for_columns(text: str, lexicon: Lexicon) -> str | None:
-    """The table in 'what columns does general ledger have' or 'describe the accounts table'."""
+    """The table named in messages such as 'what columns does general ledger have' or 'describe the accounts table'."""
     words = split(text[:200])
     norms = [w.norm for w in words]
     if not (_COLUMN_NOUNS & set(norms) or norms[:1] == ["describe"]):

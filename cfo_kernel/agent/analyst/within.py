@@ -1,7 +1,4 @@
-"""Reads 'share of X in Y', a part of a whole that is computed for each group.
-
-It differs from the share of each group.
-"""
+"""Reads 'share of X in Y', which divides a part by its whole within each group of the answer."""
 
 from cfo_kernel.agent.analyst.draft import Draft, Said
 from cfo_kernel.agent.analyst.marks import Sort
