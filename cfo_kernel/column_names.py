@@ -106,7 +106,9 @@ def says_count(parts: tuple[str, ...]) -> bool:
 
 
 def says_code(parts: tuple[str, ...]) -> bool:
-    """Whether the numbers identify something: accounts, invoices, postal codes, periods. `account_balance` does not."""
+    """Whether the numbers identify something: accounts, invoices, postal codes or periods, but not
+    `account_balance`.
+    """
     named = [part for part in parts if not part.isdigit()]
     if not named or {*named} & (_MEASURED | PERCENT | _OTHER_RATIOS):
         return False

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from cfo_kernel import column_names
 
 MOST = 1000
-"""The most different periods in a column."""
+"""The maximum number of distinct periods in a column."""
 _LONGEST = 40
 _YEARS = (1900, 2100)
 _CENTURY_ENDS = 70  # 69 is 2069, and 70 is 1970

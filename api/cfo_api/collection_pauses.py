@@ -15,7 +15,9 @@ _INTERVAL = 60.0
 _GROWTH = 1.2
 _MOST_GROWTH = 3.0
 _THRESHOLDS = (700, 10, 2)
-"""As Python's own, but with a full collection after every third of the second generation instead of every eleventh."""
+"""Python's defaults, but with a full collection after every third collection of the second generation, not every
+eleventh.
+"""
 
 
 class CollectionPauses:

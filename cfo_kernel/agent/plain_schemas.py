@@ -110,10 +110,7 @@ class _Rewriting:
 
 
 def _merged(members: Sequence[Schema]) -> Schema | None:
-    """A single schema for a union.
-
-    If any member is a list, it is a list whose items may have any of the members' types.
-    """
+    """A single schema for a union. If any member is a list, it is a list whose items may have any member's type."""
     members = [member for member in members if member.get("type") != "null"]
     if len(members) < 2:
         return members[0] if members else None

@@ -107,8 +107,8 @@ class Dispatch:
     async def perform(self, run: RunRow) -> None:
         """Executes a run that this process owns, and stores its outcome.
 
-        Returns without storing one if another process has taken over the run, or if this process is stopping. Raises
-        the error that prevents storing it. After `MOST_ATTEMPTS` such errors, the run ends as failed.
+        Returns without storing an outcome if another process has taken over the run, or if this process is stopping.
+        Raises the error that prevents storing it. After `MOST_ATTEMPTS` such errors, the run ends as failed.
         """
         try:
             await self._perform(run)
@@ -241,7 +241,9 @@ class Dispatch:
         return row
 
     async def _append_to_history(self, context: ThreadContext, *added: MessageEntry) -> None:
-        """Appends messages to the history, after any that a process accepted but did not append before it died."""
+        """Appends messages to the history, after any messages that a process accepted but did not append before it
+        died.
+        """
         waiting = await self._journal.open_runs(context.workspace_id, context.thread_id)
         missing = [
             MessageEntry(run_id=run.id, text=run.message, in_reply_to=run.in_reply_to)

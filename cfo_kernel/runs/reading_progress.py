@@ -13,7 +13,7 @@ _EVERY = 0.5  # seconds; a quick wait needs no report
 
 @contextlib.contextmanager
 def reading_reported(data: WorkspaceData, report: Callable[[float, float, str], None]) -> Generator[None]:
-    """Reports the files that are read during the block: each file as it begins, and the end of the last file.
+    """Reports the files read during the block: each file when reading begins, and the end once all are read.
 
     The run also waits for, and reports, files that are read for another caller, such as the page's list of files.
     """

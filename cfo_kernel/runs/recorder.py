@@ -1,7 +1,7 @@
 """The recorder of a run: numbers its events and writes them and its records to the journal in order.
 
 It is both the listener and the replay log of a turn. A later attempt goes through the same steps as the previous one,
-and the recorder does not write events again that are already in the journal.
+and the recorder does not rewrite events that are already in the journal.
 """
 
 import asyncio

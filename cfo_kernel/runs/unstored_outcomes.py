@@ -23,7 +23,7 @@ async def end_as_failed(
 ) -> None:
     """Ends the run with an error that says why its outcome is missing.
 
-    The outcome is also stored in the history and the ledger. If they cannot be written, that is logged. Raises
+    The outcome is also stored in the history and the ledger. A failure to write them is only logged. Raises
     `StorageFailed` if the journal cannot be used; the run then stays open. `context` is None if the thread is gone.
     """
     _log.error("run %s ends as failed, because its outcome cannot be stored", run.id, exc_info=error)

@@ -79,9 +79,7 @@ class Engine:
 
     @classmethod
     async def acquire(cls, root: Path, settings: Settings, holder: object) -> "Engine":
-        """Returns the engine for this root, these settings and the running loop.
-
-        All workbenches with these share one engine.
+        """Returns the engine for this root, these settings and the running loop, shared by all such workbenches.
 
         Call `release` when done. Raises `StorageFailed` if the root cannot be opened.
         """

@@ -84,7 +84,7 @@ class Ranking(Functions):
         return replace(base, top=self._top())
 
     def _largest_rows(self, base: Reading) -> Reading:
-        """Reads 'largest posting' as a maximum, and 'top 5 postings' as rows, unless the question ranks something else."""
+        """Reads 'largest posting' as a maximum, and 'top 5 postings' as rows, unless something else is ranked."""
         draft = self.draft
         function: AggregateName = "max" if base.order == "desc" else "min"
         plural = any(draft.is_rows(i) and draft.words[m.end - 1].norm.endswith("s") for i, m in enumerate(draft.marks))
