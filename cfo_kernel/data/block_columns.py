@@ -58,10 +58,15 @@ def keep(
     connection.execute(f"CREATE TABLE {_HEADINGS} AS SELECT unnest(?::BIGINT[]) AS row", [list(headings)])
 
 
+def stored(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """The tables that `keep` has created, with the ids of rows in their column `row`."""
+    tables = [name for (name,) in connection.execute("SHOW TABLES").fetchall()]
+    return [name for name in (_TABLE, _HEADINGS) if name in tables]
+
+
 def add_columns(connection: duckdb.DuckDBPyConnection, rows: SourceRows) -> list[Decision]:
     """Adds the columns made of headings to `staging`. Total rows must already have been removed."""
-    tables = [name for (name,) in connection.execute("SHOW TABLES").fetchall()]
-    if _TABLE not in tables:
+    if not stored(connection):
         return []
     known = [name for name, *_ in connection.execute("DESCRIBE staging").fetchall()]
     kept = [name for name, *_ in connection.execute(f"DESCRIBE {_TABLE}").fetchall()][1:]

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import duckdb
 
+from cfo_kernel.data.source_rows import SourceRows
 from cfo_kernel.sql_text import quoted, text_literal
 
 _WIDTH = 50
@@ -69,20 +70,48 @@ def by_type(described: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
     return found
 
 
+def close_gaps(connection: duckdb.DuckDBPyConnection, rows: SourceRows, others: Sequence[str]) -> SourceRows:
+    """Makes the ids of the rows of a wide table `staging` consecutive. Returns the rows' positions in the file.
+
+    The tables `others` have such ids in their column `row`.
+    """
+    width = len(connection.execute("DESCRIBE staging").fetchall())
+    [(count, last)] = connection.execute("SELECT count(*), max(rowid) FROM staging").fetchall()
+    if width <= _WIDTH or not count or count == last + 1:
+        return rows
+    ids = [rowid for (rowid,) in connection.execute("SELECT rowid FROM staging ORDER BY rowid").fetchall()]
+    for table in others:
+        above = "SELECT count(*) FROM staging WHERE staging.rowid < row"
+        connection.execute(f"UPDATE {table} SET row = ({above})")  # noqa: S608 - a name of ours
+    comments = _comments(connection, "table_name = 'staging'")
+    connection.execute("CREATE TABLE whole AS FROM staging; DROP TABLE staging; ALTER TABLE whole RENAME TO staging")
+    _comment(connection, comments)
+    return SourceRows(numbers=rows.of(ids, len(ids)))
+
+
+def _comments(connection: duckdb.DuckDBPyConnection, condition: str) -> list[tuple[str, str]]:
+    """The names of the columns with a comment, and the comments."""
+    found = f"SELECT column_name, comment FROM duckdb_columns() WHERE {condition} AND comment IS NOT NULL"  # noqa: S608
+    return connection.execute(found).fetchall()
+
+
+def _comment(connection: duckdb.DuckDBPyConnection, comments: Sequence[tuple[str, str]]) -> None:
+    for name, comment in comments:
+        connection.execute(f"COMMENT ON COLUMN staging.{quoted(name)} IS {text_literal(comment)}")
+
+
 @contextlib.contextmanager
 def divided(connection: duckdb.DuckDBPyConnection) -> Generator[list[str]]:
     """Divides a wide table `staging` for the duration of the `with` block, and then joins the parts to `staging` again.
 
     Yields the names of the parts, or only `staging` if it is not wide. The block may change the types of their columns,
-    but not their rows.
+    but not their rows. The ids of the rows stay the same if they are consecutive (`close_gaps`).
     """
     names = [name for name, *_ in connection.execute("DESCRIBE staging").fetchall()]
     if len(names) <= _WIDTH:
         yield ["staging"]
         return
-    said = connection.execute(
-        "SELECT column_name, comment FROM duckdb_columns() WHERE table_name = 'staging' AND comment IS NOT NULL"
-    ).fetchall()
+    said = _comments(connection, "table_name = 'staging'")
     [(rows,)] = connection.execute("SELECT count(*) FROM staging").fetchall()
     blocks: list[str] = []
     for i, some in enumerate(batches(names, _WIDTH_OF_FEW_ROWS if rows <= FEW_ROWS else _WIDTH)):
@@ -91,11 +120,8 @@ def divided(connection: duckdb.DuckDBPyConnection) -> Generator[list[str]]:
         connection.execute(f"CREATE TABLE {blocks[-1]} AS SELECT {columns} FROM staging")  # noqa: S608 - quoted
     connection.execute("DROP TABLE staging")
     yield blocks
-    comments = connection.execute(
-        "SELECT column_name, comment FROM duckdb_columns() WHERE table_name LIKE 'block_%' AND comment IS NOT NULL"
-    ).fetchall()
+    comments = _comments(connection, "table_name LIKE 'block_%'")
     connection.execute(f"CREATE TABLE staging AS FROM {' POSITIONAL JOIN '.join(blocks)}")
-    for name, comment in (*said, *comments):
-        connection.execute(f"COMMENT ON COLUMN staging.{quoted(name)} IS {text_literal(comment)}")
+    _comment(connection, [*said, *comments])
     for block in blocks:
         connection.execute(f"DROP TABLE {block}")

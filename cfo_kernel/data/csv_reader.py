@@ -27,7 +27,7 @@ from cfo_kernel.data import (
     text_encoding,
     text_footers,
 )
-from cfo_kernel.data.column_blocks import batches
+from cfo_kernel.data.column_blocks import batches, close_gaps
 from cfo_kernel.data.csv_dialect import find_dialect
 from cfo_kernel.data.csv_grammar import Dialect
 from cfo_kernel.data.decisions import Decision
@@ -105,7 +105,7 @@ def load(connection: duckdb.DuckDBPyConnection, table: TextTable, scratch: Path)
     for column in header.in_percent:
         staging_formats.mark_points(connection, header.names[column])
     _drop_empty(connection, header)
-    return source_rows, decisions + header.decisions
+    return close_gaps(connection, source_rows, block_columns.stored(connection)), decisions + header.decisions
 
 
 def _absent(text: str) -> str:

@@ -81,3 +81,23 @@ def test_a_table_without_text_is_read() -> None:
     with duckdb.connect() as connection:
         connection.execute("CREATE TABLE staging AS SELECT 1 AS a, 2.5::DOUBLE AS b")
         assert staging.settle_types(connection, SourceRows()) == []
+
+
+def test_rows_of_a_wide_table_keep_their_numbers_and_headings_if_empty_rows_are_left_out(ingest: Any) -> None:
+    head = ["Account", *(f"c{i}" for i in range(59))]
+    rows = [f"{4000 + i},{','.join(str(10 * i + k) for k in range(59))}" for i in range(6)]
+    blocks = [f"Cost centre: {name}{',' * 59}" for name in ("1000 Sales", "2000 Plant")]
+    empty = "," * 59
+    lines = [
+        ",".join(head),
+        blocks[0],
+        *rows[:3],
+        empty,
+        empty,
+        blocks[1],
+        *rows[3:5],
+        rows[5].replace(",57,", ",#N/A,"),
+    ]
+    [found] = ingest("wide.csv", "\n".join(lines))
+    assert [d.rows for d in found.table.decisions if d.column == "c7"] == [(11,)]
+    assert found.column("Cost centre") == ["1000 Sales"] * 3 + ["2000 Plant"] * 3
