@@ -22,6 +22,7 @@ from cfo_kernel.data.prepared_plan import prepare
 from cfo_kernel.data.python_programs import ProgramResult, PythonPrograms
 from cfo_kernel.data.reading_notes import notes_on_code
 from cfo_kernel.data.result_pages import ALL_ROWS, DownloadFormat, PageRequest, ResultPage, RowSelection
+from cfo_kernel.data.semantics.library_measures import library_fits, library_measures, sign_queries, with_signs
 from cfo_kernel.data.semantics.meaning import JoinMeaning, Meaning, MeasureMeaning
 from cfo_kernel.data.semantics.meaning_cache import MeaningCache
 from cfo_kernel.data.semantics.overruled import overruled
@@ -164,8 +165,17 @@ class WorkspaceData:
         inferred = self._meanings.of(schema.index) or await self._meanings.read(schema.index, self._rows)
         if self._meaning is None or self._meaning[0] is not schema or self._meaning[1] is not inferred:
             stated = overruled(inferred, schema.glossary, schema.joins, schema.measures)
-            self._meaning = schema, inferred, stated
+            self._meaning = schema, inferred, await self._with_library(stated, schema.tables)
         return self._meaning[2]
+
+    async def _with_library(self, meaning: Meaning, tables: Tables) -> Meaning:
+        """The meaning with the measures of finance that fit the data and that the glossary does not define."""
+        fits = await asyncio.to_thread(library_fits, tables, meaning)
+        signs = {query.key: (await self._rows(query.sql))[0][0] for query in sign_queries(fits, meaning)}
+        stated = {measure.name.lower() for measure in meaning.measures}
+        found = library_measures(with_signs(fits, signs))
+        more = tuple(measure for measure in found if measure.name.lower() not in stated)
+        return meaning.model_copy(update={"measures": (*meaning.measures, *more)})
 
     async def _rows(self, sql: str) -> Sequence[Sequence[Any]]:
         """The rows of a query that counts facts."""

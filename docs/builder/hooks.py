@@ -9,10 +9,11 @@ from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 
 from cfo_kernel import __version__
-from docs.builder import command_line, error_codes, fields, http_api, other_hosts, tutorials
+from docs.builder import command_line, error_codes, fields, finance_measures, http_api, other_hosts, tutorials
 
 _ROOT = Path(__file__).parents[2]
 _ERROR_CODES = "<!-- error codes -->"
+_FINANCE_MEASURES = "<!-- finance measures -->"
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -40,6 +41,8 @@ def on_page_markdown(markdown: str, **_: object) -> str:
     """Inserts the generated tables that a page asks for."""
     if _ERROR_CODES in markdown:
         markdown = markdown.replace(_ERROR_CODES, error_codes.table())
+    if _FINANCE_MEASURES in markdown:
+        markdown = markdown.replace(_FINANCE_MEASURES, finance_measures.table())
     return fields.filled_in(markdown)
 
 

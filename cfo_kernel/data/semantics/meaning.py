@@ -201,21 +201,32 @@ class JoinMeaning(Value):
     source: Literal["inferred", "glossary"] = "inferred"
 
 
+class MeasurePart(Value):
+    """A part of a measure whose parts are in several tables. Each is the figure of a plan of its own."""
+
+    name: str
+    table: str
+    expression: Expression
+
+
 class MeasureMeaning(Value):
     """A figure that people ask for by name, such as a gross margin, with the expression that computes it in a plan.
 
-    Its columns are written `table.column`. `text` is the expression as a person wrote it. `better` says whether higher
-    or lower is better.
+    Its columns are written `table.column`. `text` is the expression as a person wrote it, or as the library of finance
+    measures has it. A measure of the library whose parts are in several tables, or that needs the number of days in
+    the period, has no expression but `parts`, which `text` combines. `better` says whether higher or lower is better.
     """
 
     table: str
     name: str
-    expression: Expression
+    expression: Expression | None
     text: str
+    parts: tuple[MeasurePart, ...] = ()
     description: str | None = None
     synonyms: tuple[str, ...] = ()
     unit: str | None = None
     better: Literal["higher", "lower"] | None = None
+    source: Literal["library", "glossary"] = "glossary"
 
 
 class Dimension(Value):
