@@ -1,4 +1,4 @@
-"""Measures of the finance library are found in a company's own tables, explain themselves, and compute right figures."""
+"""Finance measures are found in a company's own tables, explain themselves, and compute right figures."""
 
 from collections.abc import AsyncIterator
 from decimal import Decimal
@@ -25,9 +25,7 @@ TIMES = ["Entry No,Work Date,Hours,Billable"] + [
     f"{n},2024-0{n % 6 + 1}-15,{n % 4 + 1}.50,{'Y' if n % 3 else 'N'}" for n in range(1, 25)
 ]
 INVOICES = ["Order ID,Order Date,Net Sales USD"] + [f"A{n // 2},2024-0{n % 6 + 1}-05,{100 + n}.25" for n in range(24)]
-DEBTORS = ["Month End,Customer,Receivables"] + [
-    f"{month},C{n},{50 * n}.00" for month in MONTHS for n in range(1, 5)
-]
+DEBTORS = ["Month End,Customer,Receivables"] + [f"{month},C{n},{50 * n}.00" for month in MONTHS for n in range(1, 5)]
 
 
 @pytest_asyncio.fixture
@@ -86,7 +84,7 @@ async def test_a_measure_with_two_fits_is_left_to_people(data: WorkspaceData) ->
     found = await measures(data, invoices=INVOICES, forecast_orders=plan, debtors=DEBTORS)
     assert "average order value" not in found
     assert "days sales outstanding" not in found
-    glossary = 'tables:\n  invoices:\n    measures:\n      gross profit: {expression: \'"Net Sales USD" * 0.5\'}\n'
+    glossary = "tables:\n  invoices:\n    measures:\n      gross profit: {expression: '\"Net Sales USD\" * 0.5'}\n"
     (data.scratch.parent / "data" / "datasets.yaml").write_text(glossary)
     [own] = (await data.meaning()).measures
     assert (own.name, own.source) == ("gross profit", "glossary")

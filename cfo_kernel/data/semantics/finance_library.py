@@ -56,4 +56,6 @@ class FinanceLibrary(Value):
 @lru_cache(maxsize=1)
 def finance_library() -> FinanceLibrary:
     """The library."""
-    return FinanceLibrary.model_validate(tomllib.loads(Path(__file__).with_name("finance_measures.toml").read_text("utf-8")))
+    return FinanceLibrary.model_validate(
+        tomllib.loads(Path(__file__).with_name("finance_measures.toml").read_text("utf-8"))
+    )
