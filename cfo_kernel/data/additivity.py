@@ -3,7 +3,7 @@
 A sum or an average is meaningless if its rows contain a balance at several dates, several scenarios, or values that the
 glossary keeps apart. This shows only in the rows, not in the plan. A probe, which is the same plan with other figures,
 therefore finds the lowest and the highest date or scenario within each group. If they differ, the plan is refused with
-`PlanInvalid`. A row without a scenario counts as a row of a different scenario, since it may belong to any.
+`PlanInvalid`. A row without a scenario counts as a row of a different scenario, since it may belong to any of them.
 """
 
 from collections.abc import Iterator, Sequence

@@ -152,7 +152,7 @@ def _percentages(column: TextColumn, rows: SourceRows) -> Decision:
 def _shape(column: TextColumn, mark: Mark, *, has_sides: bool) -> tuple[int, int, list[str], list[str]]:
     """The maximum numbers of digits before and after the point, and the possible currencies.
 
-    The first list of currencies has the first one in each cell, and the second those that follow the number.
+    The first list has the first possible currency in each cell, and the second those that follow the number.
     """
     if column.is_whole:
         return _shape_of(column.sample, mark, has_sides=has_sides)

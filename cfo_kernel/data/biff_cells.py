@@ -1,6 +1,6 @@
 """Examines the cells of a .xls workbook: finds errors, numbers that are shown as codes, and hidden rows.
 
-Runs in the ingest worker. The parser returns an error as an empty cell, and no formats. A workbook is a stream
+Runs in the ingest worker. The parser returns errors as empty cells, and does not return formats. A workbook is a stream
 of records, each with a kind and a length.
 """
 

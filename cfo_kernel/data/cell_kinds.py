@@ -33,7 +33,7 @@ _SERIAL = re.compile(date_formats.SERIAL)
 _LETTERS = re.compile(r"[^\W\d_]+\.?")
 _SIDES = frozenset(["dr", "db", "debit", "soll", "cr", "credit", "haben"])
 _SHORTEST_MONTH = 3
-_CJK = "\u3000"  # the first character of the scripts in which months are numbered
+_CJK = "\u3000"  # the first character of the scripts that number months
 _LONGEST = 60  # characters of a figure or date
 
 

@@ -4,9 +4,8 @@ The grammar of figures already excludes leading zeros. The evidence for other co
 
 - the header says so (account, period, project), and the cells have a point, a dash or groups, but no sign or currency;
 - decimals of mixed length with trailing zeros, such as 2024.1 and 2024.10, which neither a program nor a format writes;
-- letters in front of a whole number, as in R1 or TOP10: they are a currency only in a column whose name says that it
-  contains money;
-- telephone numbers, postal codes and other digits that nobody adds up;
+- letters in front of a whole number, as in R1 or TOP10: they are a currency only in a column that is named like money;
+- telephone numbers, postal codes and other digits that are never added up;
 - numbers of many digits that a spreadsheet has abbreviated, such as 4.53E+15, among other codes.
 """
 

@@ -1,4 +1,4 @@
-"""Divides wide tables, because the time and memory that DuckDB needs for a statement grow faster than its columns.
+"""Divides wide tables, because a statement's time and memory in DuckDB grow faster than its number of columns.
 
 Runs in the ingest worker. Forty statements with 50 columns each take milliseconds, while one statement with all 2,000
 columns may need gigabytes. In a table with few rows, planning takes most of the time, so aggregates are computed over

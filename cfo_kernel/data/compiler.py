@@ -86,7 +86,10 @@ class Compiler:
         return names
 
     def _check_filters(self, node: Aggregate) -> None:
-        """Raises `PlanInvalid` if a figure's own filter applies after the next row of each was found without it."""
+        """Raises `PlanInvalid` if a figure has its own filter on a table whose rows hold until the next one.
+
+        Such a filter would apply only after the next row was found without it.
+        """
         for wanted in node.where:
             table = self.scope.find(wanted.column).table
             if any(join.table == table and join.lasts_until_next for join in self.scope.joins):
@@ -160,7 +163,7 @@ class Compiler:
             return self.source() + clause("WHERE", conditions)
         moments = indented(self.last_moments(self.plan.last_of))
         within = [f"{self.figures.time(self.plan.last_of.column).sql} IN (", *moments, ")"]
-        if conditions:  # an AND in that case, indented under WHERE
+        if conditions:  # joined with AND, and indented under WHERE
             within = [within[0], *indented(within[1:])]
         return [*self.source(), *clause("WHERE", [*conditions, within[0]]), *within[1:]]
 

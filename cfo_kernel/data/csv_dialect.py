@@ -142,5 +142,5 @@ def _is_prose(lines: Sequence[str], delimiter: str) -> bool:
 
 
 def _is_regular(attempt: Attempt, lines: int) -> bool:
-    """Whether spaces separate cells rather than words: nearly all lines have as many cells, and some hold figures."""
+    """Whether spaces separate cells, not words: nearly all lines have the same number of cells, including figures."""
     return attempt.rows >= _ALL * lines and attempt.figure_columns > 0

@@ -1,7 +1,7 @@
 """Finds text columns in which every cell is a date or time in one of the known forms, and reads them.
 
-Runs in the ingest worker, on the table `staging`. A column may mix forms, such as years of two and of four digits.
-Whether the day or the month comes first in `03/04/2024` is decided over all date columns of a file (`read_all`).
+Runs in the ingest worker, on the table `staging`. A column may mix forms, such as two-digit and four-digit years.
+Whether the day or the month comes first in `03/04/2024` is decided from all date columns of a file (`read_all`).
 """
 
 import re
@@ -124,7 +124,7 @@ class Dates:
 
 
 def read_iso(column: TextColumn) -> list[Decision] | None:
-    """Reads dates and times in the form of ISO 8601. Returns None if the column has any other values."""
+    """Reads dates and times in ISO 8601 form. Returns None if the column has any other values."""
     for pattern, kind in ((_ISO, "DATE"), (f"{_ISO}({_CLOCK})?", "TIMESTAMP"), (_ISO + _CLOCK + _ZONE, "TIMESTAMPTZ")):
         if column.matches(pattern) and column.holds(f"TRY_CAST({column.value} AS {kind}) IS NOT NULL"):
             column.retype(kind, column.value)

@@ -96,7 +96,7 @@ class FileReader:
         return IngestedFile(path, record.version or "", folder, manifest)
 
     async def read_or_explain(self, path: Path) -> IngestedFile:
-        """The tables of the file, or its problem, because one bad file must not hide the others."""
+        """The tables of the file, or its problem, so that one bad file does not hide the others."""
         try:
             return await self.read(path)
         except (CfoError, OSError) as error:
@@ -187,5 +187,5 @@ def _explained(path: Path, error: Exception) -> IngestedFile:
 
 
 def shown_name(name: str) -> str:
-    """The name as valid text, because Linux allows names that are not valid UTF-8."""
+    """Replaces bytes of the name that are not valid UTF-8, which Linux allows."""
     return os.fsencode(name).decode(errors="replace")

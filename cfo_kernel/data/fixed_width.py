@@ -68,7 +68,7 @@ def find_widths(lines: Sequence[str]) -> FixedWidths | None:
 
 
 def _without_digits(line: str) -> str:
-    """The line with each number replaced by a zero, because page numbers and times may differ."""
+    """Replaces each number in the line with a zero, because page numbers and times may differ."""
     return re.sub(r"\d+", "0", " ".join(line.split()))
 
 

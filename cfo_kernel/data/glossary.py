@@ -28,7 +28,7 @@ _Names = Annotated[tuple[str, ...], BeforeValidator(listed)]
 
 
 class Unit(Value):
-    """The unit of a measure: the column that holds it, such as a currency code, or its `name` if all rows have one.
+    """The unit of a measure: the column that holds it, such as a currency code, or its `name` if all rows share it.
 
     In the file, a unit that is only a name is written without a key: `unit: EUR`. `unless` lists rows that do not have
     that unit, such as `{accounts.value_type: [Units]}`.
@@ -73,7 +73,7 @@ class ColumnNotes(Value):
 
     @property
     def unit_of_row(self) -> Unit | None:
-        """The unit, if each row has its own."""
+        """The unit if each row has its own, or None."""
         return self.unit if self.unit and self.unit.source else None
 
 

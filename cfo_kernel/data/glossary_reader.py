@@ -128,7 +128,7 @@ def _text(path: Path) -> str | None:
 
 
 def _parse(text: str, written: Written) -> None:
-    """Parses the text without the lines that are not valid YAML."""
+    """Parses the text, skipping lines that are not valid YAML."""
     lines = re.split(r"\r\n|\r|\n", text)
     deadline = time.monotonic() + _MAX_SECONDS
     for _ in range(_MOST_REPAIRS + 1):

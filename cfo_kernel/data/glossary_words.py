@@ -14,7 +14,7 @@ _BALANCE = "balance"
 
 
 def named_role(value: Any) -> Any:
-    """A column's role, where a balance is what the engine calls a stock."""
+    """A column's role. In the glossary, `balance` stands for the role that the engine calls a stock."""
     return "stock" if value == _BALANCE else value
 
 
@@ -24,17 +24,17 @@ def scale_number(value: Any) -> Any:
 
 
 def month_number(value: Any) -> Any:
-    """The number of a month that is given by its name, in any of the languages of files."""
+    """The number of a month given by name, in any supported language."""
     return MONTHS.get(plain(value.strip()), value) if isinstance(value, str) else value
 
 
 def listed(value: Any) -> Any:
-    """A list of names, of which a single one may be written without brackets."""
+    """A list of names. A single name may be written without brackets."""
     return (value,) if isinstance(value, str) else value
 
 
 def pairs_of_names(value: Any) -> Any:
-    """Pairs of columns: a name, or a list of names, stands for columns that both tables call the same."""
+    """Pairs of columns. A name on its own, or in a list, stands for columns that have this name in both tables."""
     names = listed(value)
     if isinstance(names, list | tuple) and all(isinstance(name, str) for name in cast("list[Any]", names)):
         return {name: name for name in cast("list[str]", names)}
@@ -42,5 +42,5 @@ def pairs_of_names(value: Any) -> Any:
 
 
 def text_of_period(value: Any) -> Any:
-    """A period as text. YAML reads a year as a number, and a day as a date."""
+    """A period as a string. YAML reads a year as a number, and a day as a date."""
     return str(value) if isinstance(value, int | date) and not isinstance(value, bool) else value

@@ -1,8 +1,8 @@
 """Finds the rows of a raw table that hold its header: one row, or several rows that together name the columns.
 
-The evidence is the kinds of the cells. The data begins with the first row that has a value of its column's kind: a
-figure in a column of figures. The rows above it are titles, the header, rows of units, and section labels. A row of
-numbers can be a header only if they are periods: years, months such as 202401, months 1 to 12, or days past due.
+The evidence comes from the kinds of the cells. The data begins with the first row that has a value of its column's
+kind: a figure in a column of figures. The rows above it are titles, the header, rows of units, and section labels. A
+row of numbers can be a header only if they are periods: years, months such as 202401, months 1 to 12, or days past due.
 """
 
 from collections.abc import Sequence
@@ -100,7 +100,7 @@ class _RawTable:
         return None
 
     def _describes(self, i: int) -> bool:
-        """Whether the row stands above a header and describes the file, although it has figures or dates."""
+        """Whether the row is above a header and describes the file, although it has figures or dates."""
         if len(self.values) < 2 or all(self._is_value(i, column) for column in self.values):
             return False
         if any(self._is_header(above) for above in range(i)):

@@ -47,7 +47,7 @@ def find_header(rows: Sequence[Sequence[Any]], width: int, *, merged: bool = Fal
     """The header of a table whose widest row has `width` cells, or None if the rows are not a table.
 
     Rows of figures without a header above them also form a table, whose columns are numbered. If the sheet has `merged`
-    cells, their values are already repeated.
+    cells, their values have already been repeated.
     """
     found = header_rows.find_rows(rows, width)
     if found is None:

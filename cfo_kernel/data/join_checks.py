@@ -19,7 +19,7 @@ from cfo_kernel.sql_text import quoted
 
 @dataclass(frozen=True)
 class JoinStep:
-    """A join, followed from the table `here` to the table `there`: to the joined table if `forward`."""
+    """A join, followed from the table `here` to the table `there`. `forward` means that `there` is the joined table."""
 
     kind: str
     join: TableJoin
@@ -35,7 +35,7 @@ class JoinStep:
 
     @property
     def columns(self) -> tuple[ColumnRef, ...]:
-        """The columns of `there`."""
+        """The columns of `there` that the join compares."""
         return self.join.rights if self.forward else self.join.lefts
 
     @property
@@ -44,7 +44,7 @@ class JoinStep:
 
     @property
     def is_to_one(self) -> bool:
-        """Whether a column that is compared for equality is unique."""
+        """Whether a row matches at most one row, because a column that is compared for equality is unique."""
         pairs = [pair[1] if self.forward else pair[0] for pair in self.join.pairs]
         return any(ref.table.name == self.there and ref.table.is_unique(ref.column) for ref in pairs)
 
@@ -150,7 +150,10 @@ class _Joins:
         return next((t for t in tables if not any(map(self._may_repeat, self._steps(t)))), tables[0])
 
     def _may_repeat(self, step: JoinStep) -> bool:
-        """Whether the columns say that a step repeats rows. A join by several columns is expected to find one row."""
+        """Whether the columns show that a step may repeat rows.
+
+        A join by several columns is expected to find one row.
+        """
         several = self._meets_several(step)
         return any(not one.forward or len(one.join.rights) == 1 for one in several)
 
@@ -199,10 +202,9 @@ class _Joins:
         return all(join.is_equality_of_two for join in self._scope.joins)
 
     def _counted_most(self, table: str, step: JoinStep, node: Aggregate, groups: tuple[str, ...]) -> str:
-        """SQL for the largest number of joined rows that have the same row of `table`, but different rows of the
-        step's table.
+        """SQL for the largest number of joined rows that share a row of `table` but not that of the step's table.
 
-        All rows of the plan are read, because only they show in which ranges their values lie.
+        All rows of the plan are read, because only they show which ranges their values lie in.
         """
         known = {t.name: t for t in self._scope.tables}
         own, other = row_number(known[table]), row_number(known[step.there])

@@ -64,10 +64,7 @@ def _text(path: Path) -> tuple[str, list[Decision]]:
 
 
 def _has_lines(path: Path, text: str) -> bool:
-    """Whether each line has a value.
-
-    If not clear from the suffix, the first line must be a value, with more lines below.
-    """
+    """Whether each line has a value, judging by the suffix, or by a first line that is a value followed by others."""
     first, _, rest = text.strip().partition("\n")
     if path.suffix.lower() in _LINES and not text.lstrip().startswith("["):
         return True

@@ -1,4 +1,4 @@
-"""Finds the tables in a JSON value, in the shapes in which programs write them.
+"""Finds the tables in a JSON value, in the shapes that programs usually write.
 
 A table is a list of objects, one for each row. Other shapes are converted to it: lists of lists, an object with a list
 for each column, and objects by key.

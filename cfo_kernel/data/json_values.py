@@ -18,7 +18,7 @@ class Number(str):
 
     @property
     def plain(self) -> str:
-        """The number without an exponent, unless that would take too many digits."""
+        """The number without an exponent, or unchanged if that would take too many digits."""
         if self.isdigit() or "e" not in self.lower():
             return str(self)
         try:

@@ -1,4 +1,4 @@
-"""The tables of a folder in a workspace's `.cache/`, as the ingest worker describes them."""
+"""Descriptions of the tables in a folder of a workspace's `.cache/`, as the ingest worker returns them."""
 
 from collections.abc import Container
 from pathlib import Path

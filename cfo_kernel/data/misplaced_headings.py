@@ -1,4 +1,4 @@
-"""Moves section headings that stand in a column of figures to the column of labels.
+"""Moves section headings from columns of figures to the column of labels.
 
 Runs in the ingest worker, before columns have types. Reports centre such headings over their figures, where they would
 turn a column of figures into text.

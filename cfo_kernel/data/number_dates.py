@@ -56,9 +56,9 @@ def _is_certain(name: str) -> bool:
 
 
 def _may_be_date(name: str) -> bool:
-    """Whether the name says nothing about the numbers.
+    """Whether the column name says nothing about the numbers.
 
-    If all of them are dates like 20240131, that is no coincidence then.
+    In that case, it cannot be a coincidence if all of them are dates such as 20240131.
     """
     parts = column_names.words(name)
     said = column_names.says_money(parts) or column_names.says_count(parts) or column_names.says_code(parts)

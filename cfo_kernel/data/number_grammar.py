@@ -2,8 +2,8 @@
 
 A figure is a number with an optional sign and currency, or a percent sign, or a debit or credit side. Its decimal mark
 is a point or a comma; the other mark, spaces of any width, apostrophes and Indian grouping may separate thousands.
-Parentheses, a minus sign of any kind before or after the number, and the credit side (`Cr`, `H`) make it negative. No
-number has leading zeros: 00124 is an account code, and 01,234 is a slip that is better left unchanged.
+Parentheses, a minus sign of any kind before or after the number, and the credit side (`Cr`, `H`) make a figure
+negative. No number has leading zeros: 00124 is an account code, and 01,234 is a slip that is better left unchanged.
 """
 
 from typing import Literal
@@ -30,7 +30,7 @@ FLOAT = rf"{PLAIN}(e[+-]\d+)?|[+-]?\d+\.\d+e\d+|[+-]?inf(inity)?"  # 12E4 is a c
 SCIENTIFIC = r"\d(\.\d+)?e\+\d{2}"
 """A positive number as a spreadsheet abbreviates it."""
 ONE_SIGN = f"{_UNSIGNED}{_SIGN}?{_UNSIGNED}"
-"""A pattern that every figure must match too, because two signs contradict each other."""
+"""A pattern for at most one sign, which every figure must match too, because two signs contradict each other."""
 _DASH = "[-–—]"
 PADDED_DASH = (
     f"{_GAP}-{_SPACE}{{2,}}|{_SPACE}+-{_SPACE}+|{_GAP}{CURRENCY}{_GAP}-{_GAP}|{_GAP}-{_GAP}{CURRENCY}{_GAP}|"

@@ -104,5 +104,5 @@ def mark_of(code: str) -> str:
 
 
 def is_mask(code: str) -> bool:
-    """Whether a format has at least two zeros, and besides them only characters that are shown as they are."""
+    """Whether a format has at least two zeros, and otherwise only characters that are shown as they are."""
     return code.count("0") > 1 and not _TOKEN.sub("", code)

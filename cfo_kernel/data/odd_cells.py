@@ -1,7 +1,7 @@
 """Finds the few cells of a column that are neither figures nor dates, although the others are.
 
 Such a cell is read as empty, and a decision names its row. The rule: a word for a value that is not known yet (`TBD`,
-`open`) may stand in up to half of the cells; any other words only in one cell in twenty, and only if the rest are
+`open`) may occur in up to half of the cells; any other words only in one cell in twenty, and only if the rest are
 clearly figures or dates, not whole numbers that might be codes. A cell with a digit is never dropped, except a date of
 zeros such as 0000-00-00.
 """

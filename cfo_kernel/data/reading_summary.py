@@ -35,7 +35,7 @@ class KindSummary(Value):
 
 
 def summarize(decisions: Iterable[Decision]) -> tuple[KindSummary, ...]:
-    """The decisions by kind: kinds that need a check come first, and otherwise the order is that of `DecisionKind`."""
+    """The decisions by kind, in the order of `DecisionKind`, except that kinds that need a check come first."""
     by_kind: dict[DecisionKind, list[Decision]] = {}
     for decision in decisions:
         by_kind.setdefault(decision.kind, []).append(decision)
@@ -55,7 +55,7 @@ def _summary(kind: DecisionKind, decisions: Sequence[Decision]) -> KindSummary:
 
 
 def merged(decisions: Iterable[Decision]) -> tuple[str, ...]:
-    """The sentences. Those that differ only in their column are merged into one that names all the columns."""
+    """The sentences, with those that differ only in their column merged into one that names all the columns."""
     columns: dict[str, list[str]] = {}
     for decision in decisions:
         prefix = f"{decision.column}: "

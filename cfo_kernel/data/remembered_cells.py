@@ -1,4 +1,4 @@
-"""Remembers the text of cells that the search for totals needs, because converting their columns loses it.
+"""Remembers cells that the search for totals needs, but that are lost when their columns are converted.
 
 A dash may be a zero, which a total of its column can prove. A word for totals among dates labels its row. A percentage
 among amounts is not an amount.

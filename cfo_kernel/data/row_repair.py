@@ -90,7 +90,7 @@ class RowRepair:
         ]
 
     def _with_types(self, record: Record, cells: list[str]) -> list[str]:
-        """The cells of a row with the right number of them, unless another reading fits the types better."""
+        """The cells of a row that has the right number of them, or another reading if that fits the types better."""
         if record.height > 1 or self.fits(cells):
             return cells
         if other := self._otherwise_separated(record.text):

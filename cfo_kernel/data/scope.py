@@ -197,7 +197,10 @@ class Scope:
         raise PlanInvalid(f"{wrong} Join a column of {names} with one of {table.name}.")
 
     def _span(self, between: Range, earlier: list[Table], table: Table) -> Span:
-        """The value and the ends of a range. The ends usually belong to the joined table, but may be earlier ones."""
+        """The value and the ends of a range.
+
+        The ends usually belong to the joined table, but may belong to earlier tables.
+        """
         ends = (between.low, *([between.high] if between.high else []))
         for value_in, ends_in in ((earlier, [table]), ([table], earlier)):
             value, found = self._joined(between.column, value_in), [self._joined(end, ends_in) for end in ends]

@@ -1,7 +1,7 @@
 """Keeps the section headings of a report in a column if its rows cannot be told apart without them.
 
 Runs in the ingest worker, on the typed table `staging`. A heading is a row with a label and nothing else. If the same
-label stands below several headings, such as `Other` below assets and below liabilities, a column names the heading of
+label occurs below several headings, such as `Other` below assets and below liabilities, a column names the heading of
 each row, because the rows of a table have no order.
 """
 
@@ -72,7 +72,7 @@ def _headings(lines: Sequence[_Line], *, nested: bool) -> list[str | None]:
 
 
 def _repeated(lines: Sequence[_Line], sections: Sequence[str | None]) -> str | None:
-    """A label that stands below different headings, or None."""
+    """A label that occurs below different headings, or None."""
     below: dict[str, set[str]] = {}
     for (_, label, is_heading), section in zip(lines, sections, strict=True):
         if label and section and not is_heading:

@@ -134,5 +134,5 @@ def _hours(value: timedelta | time) -> float:
 
 def _text(value: Any) -> str:
     if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
-        return str(int(value))  # 5, not 5.0: in a column of codes, it is meant as a code
+        return str(int(value))  # 5, not 5.0: in a column of codes, the number is a code
     return value if isinstance(value, str) else str(value)

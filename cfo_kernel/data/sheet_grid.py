@@ -35,7 +35,7 @@ class Merged:
 
 @dataclass(frozen=True)
 class Grid:
-    """The rows of a sheet or of a part of it, whose first cells stand in the column `left` of the sheet.
+    """The rows of a sheet, or of a part of it that begins at the column `left` of the sheet.
 
     `is_last` means that there is nothing below them.
     """

@@ -36,7 +36,7 @@ def marked_columns(connection: duckdb.DuckDBPyConnection) -> dict[str, Known]:
 
 
 def number_formats(connection: duckdb.DuckDBPyConnection, file: Path | None = None) -> list[NumberFormat | None]:
-    """The formats of all columns, in order. `file` is the file of the result, unless it is an upload."""
+    """The formats of all columns, in order. `file` is the file of a result, or None for an upload."""
     stored = stored_formats.read(file) if file and file.suffix.lower() == ".parquet" else {}
     described = [(name, kind) for name, kind, *_ in connection.execute("DESCRIBE staging").fetchall()]
     missing = {name: kind for name, kind in described if is_number(kind) and name not in stored}

@@ -1,4 +1,4 @@
-"""Counts whether the joins that a glossary states hold: no row may match two rows, and some rows must match one.
+"""Checks by counting whether the joins in a glossary hold: no row may match two rows, and some rows must match one.
 
 Ranges and periods of validity are compared once for each distinct value, because the values of a large table repeat.
 """

@@ -24,7 +24,7 @@ class ColumnRef:
 
     @property
     def has_clock(self) -> bool:
-        """Whether the values are times of a day."""
+        """Whether the values include a time of day."""
         return self.column.kind is Kind.TIME and self.column.type != "DATE"
 
 
@@ -78,7 +78,7 @@ class TableJoin:
 
     @property
     def parent(self) -> str:
-        """The earlier table that this one hangs on. There may be others."""
+        """The earlier table that this one is joined to, or the first of several."""
         return self.lefts[0].table.name
 
     @property
@@ -117,7 +117,7 @@ class TableJoin:
 
 
 def table_source(table: Table, *, numbered: bool = False) -> str:
-    """A table in a FROM clause. Numbers tell equal rows apart."""
+    """A table in a FROM clause. If it is `numbered`, row numbers tell equal rows apart."""
     name = quoted(table.name)
     if not numbered:
         return name
@@ -126,7 +126,7 @@ def table_source(table: Table, *, numbered: bool = False) -> str:
 
 
 def row_number(table: Table) -> str:
-    """The number of a row of a numbered table."""
+    """SQL for the row number in a numbered table."""
     return f"{quoted(table.name)}.{quoted(hidden_name(table, '_row'))}"
 
 
@@ -138,6 +138,6 @@ def hidden_name(table: Table, name: str) -> str:
 
 
 def _or_open(end: ColumnRef, condition: str) -> str:
-    """The condition, which also holds where the end of the range is empty."""
+    """The condition, extended to hold if the end of the range is empty."""
     is_filled = end.column.nulls == 0 and end.column.distinct > 0
     return condition if is_filled else f"({end.sql} IS NULL OR {condition})"

@@ -20,7 +20,7 @@ from cfo_kernel.data.union_parts import Part
 
 _LISTED, _SHOWN = 10, 3
 _FEW_ADDED = 5  # at most one column in this many may be new in later files
-_LIKENESS = 0.5  # the share of common columns from which a union is proposed
+_LIKENESS = 0.5  # the minimum share of common columns for a union to be proposed
 _MOST_REPEATED = 0.5  # the share of a part's rows that may also occur in other parts
 
 
@@ -70,7 +70,10 @@ def find(parts: Sequence[Part], settings: Unions) -> Found:
 
 
 def _add(found: Found, members: Sequence[Part], parts: Sequence[Part], settings: Unions) -> None:
-    """Adds the union of a series, or what is possible instead: those of the sheets of each workbook, or a proposal."""
+    """Adds the union of a series.
+
+    If there is a problem, adds the unions within each workbook instead, or a proposal.
+    """
     name = union_parts.series_of(members)
     if name in settings.apart:
         return

@@ -24,7 +24,7 @@ class Kind(StrEnum):
 
 
 _TIMES = ("DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS")
-_MB = 100_000  # bytes, from which a size is given in MB
+_MB = 100_000  # bytes; larger sizes are given in MB
 _KEY_ENDINGS = ("key", "id", "code", "no", "nr", "number")
 
 

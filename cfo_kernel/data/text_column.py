@@ -201,7 +201,9 @@ def _sampled(column: TextColumn, raw: set[str], rows: int) -> TextColumn:
     if not cells and column.filled:  # the column begins with many empty cells or placeholders
         some = f"SELECT {column.value} AS v FROM {column.table} WHERE {column.value} IS NOT NULL LIMIT {_SAMPLE}"  # noqa: S608
         cells = [cell for (cell,) in column.connection.execute(f"SELECT DISTINCT v FROM ({some})").fetchall()]  # noqa: S608
-    is_whole = rows <= _SAMPLE and not any("\v" in cell for cell in cells)  # a space for Python, not DuckDB
+    is_whole = rows <= _SAMPLE and not any(
+        "\v" in cell for cell in cells
+    )  # Python counts it as a space, DuckDB does not
     return replace(column, sample=cells, is_whole=is_whole)
 
 

@@ -96,7 +96,7 @@ def is_rule(line: str) -> bool:
 
 
 def without_rules(text: Text, scratch: Path) -> Text:
-    """The text with its ruled lines cleared, which are the frames of printed lists."""
+    """The text, with lines that only frame printed lists cleared."""
     copy = scratch / "unruled.csv"
     with text.path.open(encoding=text.encoding) as file, copy.open("w", encoding="utf-8", newline="") as out:
         out.writelines("\n" if is_rule(line.rstrip("\n")) else line for line in file)

@@ -11,7 +11,7 @@ from cfo_kernel.data.total_labels import Label
 from cfo_kernel.data.total_proofs import Proof
 
 _SHOWN = 5
-_NAMED_ROWS = 200  # each row is a line of its own
+_NAMED_ROWS = 200  # more than usual, because each row is a separate line
 
 
 def about(

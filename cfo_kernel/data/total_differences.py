@@ -84,7 +84,7 @@ class Differences:
         return None
 
     def _starts(self, active: Sequence[int]) -> Iterator[int]:
-        """The rows that may leave the last row as the rest when the rows in between are subtracted, nearest first.
+        """The rows from which the last row may result when the rows in between are subtracted, nearest first.
 
         They are judged by the largest figure of the last row.
         """

@@ -36,7 +36,7 @@ class Row:
 
     @cached_property
     def label(self) -> str:
-        """The text that names the row: a bare word for totals in any cell, or else the first text."""
+        """The string that names the row: a bare word for totals in any cell, or else the first string."""
         if self.label_of_cell:
             return self.label_of_cell
         texts = [key.strip() for key in self.keys if isinstance(key, str) and key.strip()]

@@ -1,4 +1,4 @@
-"""Recognizes the labels of totals, in the languages in which files are read.
+"""Recognizes the labels of totals, in all supported languages.
 
 The patterns work in both RE2 (DuckDB) and Python, and expect text in lower case.
 """

@@ -116,7 +116,7 @@ def _rests_on(proofs: Mapping[int, Proof], at: int, total: int) -> bool:
 
 
 def _is_gap(grid: Grid, before: int, at: int) -> bool:
-    """Whether an empty row, or one without figures, stands between these rows."""
+    """Whether there is an empty row, or a row without figures, between these rows."""
     skipped = grid.is_whole and grid.rows[at].rowid - grid.rows[before].rowid > 1
     return at - before > 1 or skipped
 

@@ -23,7 +23,7 @@ class Search:
     """The search over the rows at `places`, which are all rows with figures or those with similar names.
 
     `signs` has the signs of all rows in the grid, and `starts` the rows below a gap. If the search `takes_names`, rows
-    that only have a name may be totals too. Their proofs need fewer bits by the `relief`.
+    that only have a name may be totals too. The `relief` is subtracted from the bits that their proofs need.
     """
 
     grid: Grid

@@ -11,7 +11,7 @@ _WHOLE = 100
 
 
 def without_shares(rows: Sequence[Row], percentages: Sequence[Set[int]]) -> Sequence[Row]:
-    """The rows. Those that have only percentages in columns of amounts have them as `shares` instead of figures.
+    """The rows, with `shares` instead of figures in those that have only percentages in the columns of amounts.
 
     `percentages` are the ids of the rows with a percentage, for each column of figures.
     """

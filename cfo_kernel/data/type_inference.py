@@ -43,7 +43,7 @@ def infer_again(
 ) -> list[Decision]:
     """Infers the types of some text columns of `staging` after rows were removed.
 
-    The totals of the columns in `figures` have proven that they hold figures, so words in them are read as empty.
+    Totals have proven that the columns in `figures` contain figures, so words in them are read as empty.
     """
     changes = TypeChanges(connection, "staging")
     columns = [column for column in text_columns(changes) if column.name in names]

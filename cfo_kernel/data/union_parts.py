@@ -30,7 +30,7 @@ class Part:
 
     @property
     def member(self) -> str:
-        """The name with which people say that it is a part."""
+        """The name by which users refer to this part."""
         return self.file if self.is_only else self.table.name
 
     @property
@@ -40,13 +40,16 @@ class Part:
 
     @cached_property
     def _of_sheet(self) -> SeriesName | None:
-        """The sheet's name, if it has a place in a series."""
+        """The sheet's name as a member of a series, or None."""
         name = None if self.is_only else series_name(self.table.sheet or "")
         return name if name and (name.kinds != (NUMBER,) or self._of_file is None) else None
 
     @cached_property
     def _of_file(self) -> SeriesName | None:
-        """The file's name, if it has a place in a series. Next to the period of a sheet, a number is none."""
+        """The file's name as a member of a series, or None.
+
+        A mere number does not count if the sheet's name has a period.
+        """
         return series_name(self.stem)
 
     @cached_property
@@ -60,7 +63,7 @@ class Part:
 
     @property
     def series(self) -> tuple[str, ...]:
-        """What all parts of a series have in common."""
+        """The key that all parts of a series share."""
         file, sheet, place = self._of_file, self._of_sheet, self.place
         if place is None:
             return ()
@@ -119,7 +122,7 @@ def starts(members: Sequence[Part]) -> list[date | None]:
 
 
 def origins(members: Sequence[Part]) -> tuple[bool, bool]:
-    """Whether the files, and whether the sheets, tell the members apart."""
+    """Whether the members differ in their files, and whether they differ in their sheets."""
     count = len({part.file for part in members})
     return count > 1, count < len(members)
 

@@ -52,7 +52,7 @@ _NAMED = (
 _AMBIGUOUS = listed("miles mil mille mill")
 _SEGMENT = re.compile(r"[(\[（［][^()\[\]（）［］]*[)\]）］]|[^()\[\]（）［］;,:|–—]+")
 _BEFORE = re.compile(r"\b(?=(?:in|en|em|i|w)\s)", re.IGNORECASE)
-_CLEAR = 3  # letters of a scale that needs no currency next to it
+_CLEAR = 3  # a scale with this many letters needs no currency next to it
 
 
 @lru_cache(maxsize=1 << 12)

@@ -1,4 +1,4 @@
-"""Words in the cells and headers of finance files, in the ten languages in which files are read.
+"""Words in the cells and headers of finance files, in the ten supported languages.
 
 English, German, French, Spanish, Italian, Portuguese, Dutch, Swedish, Polish and Japanese. All words are in lower case
 and without accents (`plain`); Japanese needs no table of months, because it numbers them.

@@ -27,7 +27,7 @@ _OVERLAP = 256  # bytes, so that a tag that crosses the border of two chunks is 
 _ROWS, _COLUMNS = 1_048_576, 16_384  # in a sheet
 
 _COUNT = re.compile(rb"""[cC]ount=["'](\d{7,30})""")
-_FAR = re.compile(rb' r="(?![A-Z]\d{1,7}")([A-Z]{0,30}\d{0,30})')  # of rows, and of cells from column AA on
+_FAR = re.compile(rb' r="(?![A-Z]\d{1,7}")([A-Z]{0,30}\d{0,30})')  # references of rows, and of cells from column AA on
 _FILLED = re.compile(rb"""<(?:\w{1,20}:)?c\s[^>]{0,99}?\br=["']([A-Z]{1,30})(\d{1,30})["'][^>]{0,99}(?<!/)>""")
 _LOST = re.compile(  # a cell with an error; a formula at the end of its cell, or with an empty value
     rb"""\bt\s*=\s*["']e["']|(?:</(?:\w{1,20}:)?f>|<(?:\w{1,20}:)?f\b[^>]{0,99}/>)\s*"""

@@ -61,7 +61,7 @@ class _FullPrecision(float):
 
 
 class _SheetWriter:
-    """Writes each value to its cell, formatted according to its column, or else to its type."""
+    """Writes each value to its cell, formatted according to its column, or otherwise its type."""
 
     def __init__(self, book: xlsxwriter.Workbook, sheet: str, formats: list[NumberFormat | None]) -> None:
         self._book: Any = book  # its types are partly unknown

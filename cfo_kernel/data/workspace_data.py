@@ -60,7 +60,7 @@ class SchemaContext:
     """The faults of the glossary. The parts concerned are left out."""
     lost_guards: LostGuards = field(default_factory=dict[tuple[str, str], str])
     joins: tuple[JoinMeaning, ...] = ()
-    """The joins that the glossary states and that hold."""
+    """The joins in the glossary that hold."""
     measures: tuple[MeasureMeaning, ...] = ()
     """The measures that the glossary states."""
 

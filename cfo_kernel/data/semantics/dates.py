@@ -61,7 +61,7 @@ def is_written(column: Column) -> bool:
 
 
 def date_meanings(table: Table, facts: TableFacts, *, is_valid_from: bool) -> dict[str, DateMeaning]:
-    """The meaning of each date column in a table. In a table of rates or prices, dates limit when they are valid."""
+    """The meaning of each date column in a table. In a table of rates or prices, dates say when these are valid."""
     columns = [c for c in table.columns if is_date(c)]
     found = {c.name: _named(c, facts) for c in columns}
     ends = {high for _, high in _date_pairs(facts, columns)}
@@ -109,7 +109,7 @@ def _named(column: Column, facts: TableFacts) -> DateMeaning:
 
 
 def time_axis(table: Table, facts: TableFacts, found: Mapping[str, DateMeaning]) -> tuple[str | None, tuple[str, ...]]:
-    """The date column that says when a row belongs, and the columns that would do as well, which leaves a doubt."""
+    """The date column that says when a row belongs, and other columns that would do as well."""
     if facts.panel and facts.panel.date in found:
         return facts.panel.date, ()
     ranked: list[tuple[int, bool, int, str]] = []

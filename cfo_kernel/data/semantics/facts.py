@@ -1,6 +1,7 @@
-"""What the rows of a table show about its columns. It is counted once for each version of a file, and stored with it.
+"""Facts that the rows of a table show about its columns.
 
-This module only defines the values: `table_facts` and `relation_facts` count them, and the inference reads them.
+They are counted once for each version of a file, and stored with the file. This module only defines the values:
+`table_facts` and `relation_facts` count them, and the inference reads them.
 """
 
 from pydantic import Field

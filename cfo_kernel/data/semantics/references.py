@@ -111,7 +111,7 @@ def _things(inclusions: Sequence[Inclusion], tables: Tables, facts: Mapping[str,
 
 
 def has_attributes(table: Table, key: str) -> bool:
-    """Whether a table says more about the things that it lists than figures."""
+    """Whether a table has more than figures about the things that it lists."""
     return _attributes(table, key) > 0
 
 

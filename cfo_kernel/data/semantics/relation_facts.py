@@ -1,4 +1,4 @@
-"""Counts which values several tables share: columns that refer to others, and ranges of codes."""
+"""Counts the values that several tables have in common: columns that refer to others, and ranges of codes."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence

@@ -76,7 +76,7 @@ def _at_dates(table: Table, facts: TableFacts, column: Column) -> StockEvidence 
 
 
 def _names_balance(name: str) -> str | None:
-    """The word for a balance in a name, unless other words indicate a movement (`New MRR`, `headcount cost`)."""
+    """The word for a balance in a name. None if other words indicate a movement (`New MRR`, `headcount cost`)."""
     if says(name, Sense.CHANGE) or says(name, Sense.RATE):
         return None
     if says(name, Sense.STOCK):

@@ -1,4 +1,4 @@
-"""What the names of columns and tables suggest, in the ten languages in which files are read.
+"""What the names of columns and tables suggest, in the ten supported languages.
 
 A name is one piece of evidence, and never the only one for a balance. A phrase is written with `_` and matches
 consecutive words. `-bestand` matches the end of a compound (`Lagerbestand`). Japanese words match anywhere.
