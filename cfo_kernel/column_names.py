@@ -106,9 +106,7 @@ def says_count(parts: tuple[str, ...]) -> bool:
 
 
 def says_code(parts: tuple[str, ...]) -> bool:
-    """Whether the numbers identify something: accounts, invoices, postal codes or periods, but not
-    `account_balance`.
-    """
+    """Whether the numbers identify something, such as accounts or postal codes. Those in `account_balance` do not."""
     named = [part for part in parts if not part.isdigit()]
     if not named or {*named} & (_MEASURED | PERCENT | _OTHER_RATIOS):
         return False

@@ -26,7 +26,7 @@ class WorkspaceCommand(Command):
 
 
 class UploadChunk(WorkspaceCommand):
-    """Uploads the chunk of a file in the buffer. The response to the last chunk contains the dataset."""
+    """Uploads the chunk of a file that is in the buffer. The response to the last chunk contains the dataset."""
 
     type: Literal["upload"]
     upload_id: str

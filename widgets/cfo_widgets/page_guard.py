@@ -96,7 +96,7 @@ class Guarded(_Handler):
             await prepared
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """A short page instead of Jupyter's, whose templates need files that are not served here."""
+        """Sends a short page instead of Jupyter's, whose templates need files that are not served here."""
         error = kwargs.get("exc_info", (None, None))[1]
         message = str(error.args[0]) if isinstance(error, HTTPError) and error.args else ""
         self.set_header("Content-Type", "text/html; charset=utf-8")

@@ -36,7 +36,7 @@ class Beside:
                     "I can compare only two periods at a time. For more, ask for the change by year or quarter."
                 )
             if base.periods[0] == base.periods[1]:
-                raise NotUnderstood("The two periods of the comparison are the same.")
+                raise NotUnderstood("The two periods to compare are the same.")
             if any(b.grain for b in base.by):
                 return self._beside(base, over)
             return replace(base, shape=Shape.COMPARE)
@@ -90,7 +90,7 @@ class Beside:
             raise NotUnderstood("I cannot build a running total of that. Ask for one figure by month or quarter.")
         if not grains and ytd and not draft.asks(Ask.RUNNING):
             raise NotUnderstood(
-                "I do not know which month to add up to. Say for example 'year to date June 2012' or 'by month'."
+                "I do not know up to which month to add up. Say, for example, 'year to date June 2012' or 'by month'."
             )
         if ytd and not (base.periods and base.periods[0].grain is Grain.YEAR):
             raise NotUnderstood("A year-to-date figure covers a single year. Name it, for example 'in 2012'.")

@@ -70,7 +70,7 @@ class Survey:
         """Stores the plan's result. Raises if the result is incomplete."""
         if int(result.get("row_count", 0)) > len(result["rows"]):
             raise NotUnderstood(
-                "The rows are of too many kinds to be added up into one figure. Ask for something narrower."
+                "There are too many kinds of rows to add them up into one figure. Ask for something narrower."
             )
         names = [c["name"] for c in result["columns"]]
         self._rows = [dict(zip(names, row, strict=True)) for row in result["rows"]]

@@ -89,7 +89,7 @@ def when(marks: list[Mark], words: tuple[Word, ...], *, from_to: bool, listed: b
         return When((opened,), moment=moments[0], to_date=to_date, used=used, remarks=remark)
     link: Link = "versus" if from_to or listed or "versus" in links else "or" if "or" in links else "and"
     if "apart" in links and link != "versus":
-        raise NotUnderstood("I cannot tell which period belongs to what. Ask for one of them at a time.")
+        raise NotUnderstood("I cannot tell what each period applies to. Ask for one of them at a time.")
     if _opens(first):
         raise NotUnderstood("I cannot combine 'since', 'before' or 'until' with several periods.")
     return When(tuple(periods), link=link, moment=all(moments), used=used)

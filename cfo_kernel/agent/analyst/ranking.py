@@ -68,7 +68,7 @@ class Ranking(Functions):
         if entity is None:
             mark = draft.marks[at or 0]
             raise NotUnderstood(
-                f"I do not know what '{self.settler.said(mark)}' means: individual postings, or totals of something.",
+                f"I do not know whether '{self.settler.said(mark)}' means individual postings or totals.",
                 (
                     self.settler.swap(
                         mark, "largest single posting of" if base.order == "desc" else "lowest single posting of"
