@@ -241,7 +241,7 @@ class Dispatch:
         return row
 
     async def _append_to_history(self, context: ThreadContext, *added: MessageEntry) -> None:
-        """Appends messages to the history, after those that another process accepted but did not append before it died."""
+        """Appends messages to the history, after those that a process accepted but could not append before it died."""
         waiting = await self._journal.open_runs(context.workspace_id, context.thread_id)
         missing = [
             MessageEntry(run_id=run.id, text=run.message, in_reply_to=run.in_reply_to)
