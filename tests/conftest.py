@@ -34,7 +34,7 @@ Salaries,Sales,2012-02-29,1000.20
 Salaries,Finance,2012-02-29,2000.30
 Rent,Finance,2012-02-29,400.05
 """
-hypothesis.settings.register_profile("cfo", deadline=None)  # a busy machine is no failure
+hypothesis.settings.register_profile("cfo", deadline=None)  # a busy machine is not a failure
 hypothesis.settings.load_profile("cfo")
 COMPANY = Path(__file__).parents[1] / "workspaces" / "adventure_works"
 """The sample company."""

@@ -1,4 +1,4 @@
-"""Checks which chart a result gets. Golden files contain the specifications, and no table raises an error."""
+"""Checks which chart is chosen for a result. Golden files contain the specifications, and no table raises an error."""
 
 import json
 import os

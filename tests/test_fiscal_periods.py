@@ -1,4 +1,4 @@
-"""Fiscal periods are put in the order of time, however they are written."""
+"""Fiscal periods are sorted chronologically, however they are written."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""How the numbers of a column are shown follows from its name, its type and all its values."""
+"""The format of the numbers in a column depends on its name, its type and all its values."""
 
 from decimal import Decimal
 
@@ -81,7 +81,7 @@ def test_values_that_may_be_fractions_or_percent_are_shown_as_they_are(name: str
         ("share", [0.25, 0.75], True),
         ("share", [25, 75.0], False),
         ("share", [0.25, 0.5], False),
-        ("share_of_revenue", [0.2, 0.3, 0.5], False),  # not at the end: a figure of a share, perhaps
+        ("share_of_revenue", [0.2, 0.3, 0.5], False),  # not at the end, so it may be a figure about a share
         ("discount_pct", [0, 0.02, 0.4], True),
         ("discount_pct", [0, 0.02, 1.5], False),
         ("growth_pct", [0.02, 0.1, 2.5, 0.2, 0.3, -0.1], False),

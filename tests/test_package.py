@@ -46,7 +46,7 @@ def test_importing_costs_next_to_nothing() -> None:
 
 
 def test_the_engine_itself_needs_neither_duckdb_nor_pandas() -> None:
-    """Only its workers do: files, SQL and programs are read in their processes."""
+    """Only its workers need them: files are read, and SQL and programs run, in separate processes."""
     assert not modules_after("import cfo_kernel.workbench.engine") & {"duckdb", "pandas", "pyarrow"}
 
 
@@ -61,7 +61,7 @@ def test_the_worker_of_queries_starts_without_pydantic() -> None:
 
 
 def test_a_server_is_reached_without_any_engine() -> None:
-    """A client of a server need not load the engine, from the call to `connect` to a refused request."""
+    """A client of a server never loads the engine, from the call to `connect` to a refused request."""
     loaded = modules_after(
         "import asyncio\n"
         "from cfo_kernel import CfoError, connect\n"

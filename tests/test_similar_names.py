@@ -1,4 +1,4 @@
-"""Tests for `similar_names`: the search is bounded however many and however long the names are."""
+"""The search for similar names takes bounded time, however many names there are and however long they are."""
 
 import difflib
 import random

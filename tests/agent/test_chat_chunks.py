@@ -43,7 +43,7 @@ ARGUMENTS = st.dictionaries(st.sampled_from(["sql", "message"]), st.text('ab{}[]
 
 @st.composite
 def streams(draw: st.DrawFn) -> tuple[list[Call], list[dict[str, Any]]]:
-    """Draws calls, and splits them into pieces in one of the ways in which servers were reported to send them."""
+    """Draws calls, and splits them into pieces in one of the ways that have been reported of servers."""
     names = draw(st.lists(st.sampled_from(sorted(OFFERED)), min_size=1, max_size=3))
     calls = [(f"c{number}", name, draw(ARGUMENTS)) for number, name in enumerate(names)]
     index = draw(st.sampled_from(["own", "zero", "none"]))

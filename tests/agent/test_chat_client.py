@@ -74,7 +74,8 @@ async def test_a_request_is_the_one_that_openai_sends(parameters: dict[str, Any]
     assert json.loads(ours.content) == json.loads(theirs.content)
     assert (ours.method, ours.url) == (theirs.method, theirs.url)
     assert ours.extensions["timeout"] == theirs.extensions["timeout"]
-    # Other white space; a new key for each request; the class of the client, where pydantic-ai names itself instead.
+    # Different white space; a new key for each request; the client's class, which pydantic-ai replaces with its own
+    # name.
     differing = {"content-length", "idempotency-key", "user-agent"}
     assert {n: v for n, v in ours.headers.items() if n not in differing} == {
         n: v for n, v in theirs.headers.items() if n not in differing

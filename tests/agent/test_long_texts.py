@@ -39,7 +39,7 @@ def test_a_key_is_found_across_steps() -> None:
 
 
 def test_many_tokens_at_the_end_of_a_text_are_read_once() -> None:
-    """A pattern with an anchor at its end would begin again at each of them."""
+    """A pattern with an anchor at its end would restart at each token."""
     read = 0
 
     def counted(*given: Any) -> Iterator[re.Match[str]]:

@@ -33,7 +33,7 @@ def answer(result: str) -> ToolCall:
 
 
 def returns(server: ScriptedServer) -> list[str]:
-    """The results of the model's calls, as the last request contained them."""
+    """The results of the model's calls, as contained in the last request."""
     return [m["content"] for m in server.requests[-1].body["messages"] if m["role"] == "tool"]
 
 

@@ -80,7 +80,7 @@ def test_arguments_are_read_as_they_are_meant(tool: str, written: Any, meant: li
 
 
 UNCLEAR: list[tuple[str, Any]] = [
-    # two filters: without either, the figure would be another one
+    # two filters: without either, the figure would be different
     (PLAN, {"table": "l", "filter": [{"column": "a", "value": 1}], "filters": [{"column": "b", "value": 2}]}),
     (PLAN, {"table": "l", "exclude": [{"column": "a", "value": 1}]}),
     (PLAN, {"table": "l", "offset": 5}),
@@ -124,7 +124,7 @@ def values(schema: dict[str, Any], definitions: dict[str, Any], depth: int = 4) 
     if "$ref" in schema:
         return values(definitions[schema["$ref"].rpartition("/")[2]], definitions, depth)
     if branches := schema.get("anyOf"):
-        # Below, only a branch that ends the recursion.
+        # Further down, only a branch that ends the recursion.
         chosen = branches if depth > 0 else [b for b in branches if "constant" in b.get("properties", {})] or branches
         return st.one_of(*(values(branch, definitions, depth - 1) for branch in chosen))
     if "enum" in schema:

@@ -1,4 +1,4 @@
-# ruff: noqa: E501 - a template is copied as it is
+# ruff: noqa: E501 - templates are copied unchanged
 """Recognizes calls in the formats of models' templates, but not prose that only mentions a tool."""
 
 import json

@@ -158,11 +158,11 @@ async def test_a_client_that_does_not_go_on_is_hung_up_on(
     health = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
     for sent, answers in (
         ("", []),  # nothing at all
-        ("GET /heal", []),  # half a head, and half another one after an answer
+        ("GET /heal", []),  # half of a head, and half of another head after an answer
         (f"{health}GET /heal", [200]),
         ("GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", [200]),
         (f"POST /workspaces HTTP/1.1\r\n{head}", [408]),
-        (f"POST /workspaces/tiny/data HTTP/1.1\r\n{head}", [422]),  # it is no form, so it is not read
+        (f"POST /workspaces/tiny/data HTTP/1.1\r\n{head}", [422]),  # it is not a form, so it is not read
     ):
         reader, writer = await asyncio.open_connection(host, int(port))
         writer.write(sent.encode())

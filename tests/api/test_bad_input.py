@@ -138,7 +138,7 @@ async def test_the_error_of_a_damaged_file_does_not_reveal_its_path(
 
 
 async def test_a_malformed_upload_or_body_is_refused_with_the_right_form(client: httpx.AsyncClient) -> None:
-    form = {"files": (None, b"a,b\n1,2\n")}  # a field of text: it has no file name
+    form = {"files": (None, b"a,b\n1,2\n")}  # a text field, which has no file name
     for upload in ({"files": form}, {"files": {"file": ("a.csv", b"a\n1\n")}}, {"json": {}}, {}):
         sent = await client.post("/workspaces/tiny/data", **upload)
         assert sent.status_code == 422

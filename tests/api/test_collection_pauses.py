@@ -1,4 +1,4 @@
-"""Full collections of garbage visit only new objects, and still find cycles among old ones when no client waits."""
+"""Full garbage collections visit only new objects, but find cycles among old objects while no client waits."""
 
 import gc
 import weakref

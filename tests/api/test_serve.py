@@ -138,7 +138,7 @@ def test_no_piece_of_an_answer_waits_for_the_one_before() -> None:
 
 
 class _Unreadable(BaseHTTPRequestHandler):
-    """A model server whose answers have a list where a word belongs."""
+    """A model server whose answers contain a list where a string belongs."""
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))

@@ -66,7 +66,7 @@ async def test_a_stream_is_taken_up_again_without_gap_or_repeat(make: Make, serv
         assert (whole[0][1], whole[-1][1]) == ("run_started", "done")
         assert all(name == data["type"] for _, name, data in whole)
         assert [e async for e in events(client, f"{run}/events?after=1")] == whole[2:]
-        for last in (len(whole) - 1, 9999):  # with 204 a browser asks no further
+        for last in (len(whole) - 1, 9999):  # after a 204, a browser stops reconnecting
             nothing = await client.get(f"{run}/events", headers={"Last-Event-ID": str(last)})
             assert (nothing.status_code, nothing.content) == (204, b"")
         refused = await client.get(f"{run}/events", headers={"Last-Event-ID": "one"})
@@ -228,7 +228,7 @@ async def test_a_client_that_does_not_read_costs_little_and_is_let_go(
         clients.append(writer)
     await until(lambda: open_streams(app) == 20)
     await until(lambda: open_streams(app) == 0)
-    assert resident() - memory < 200 << 20  # the event itself, as the run holds it and as it is sent
+    assert resident() - memory < 200 << 20  # the event itself, both as the run holds it and as it is sent
     for writer in clients:
         writer.transport.abort()
 
@@ -254,7 +254,7 @@ IDLE = "/runs/idle/events"
 
 
 class Idle:
-    """A workbench whose only run sends one event and then no more. It counts the readers of its events."""
+    """A workbench whose only run sends a single event. It counts the readers of the run's events."""
 
     id = thread_id = "idle"
 

@@ -40,7 +40,7 @@ class Read:
 
 @dataclass(frozen=True)
 class Place:
-    """A figure of the raw table: its value, the label of its row, and the words that the column's name must have."""
+    """A figure in the raw table: its value, the label of its row, and the words that the column's name must contain."""
 
     value: Decimal
     is_percent: bool
@@ -119,7 +119,7 @@ def _is_data(cell: str) -> bool:
 def _words(raw: list[list[str]], r: int, c: int, first: int) -> list[str]:
     above = [row[c] for row in raw[:first] if row[c] and (_YEAR.search(row[c]) or not _is_unit(row[c]))]
     years = [cell for cell in above if _YEAR.search(cell)]
-    if not years:  # the year stands at the left end of its group
+    if not years:  # the year is at the left end of its group
         years = [left[-1] for row in raw[:first] if (left := [x for x in row[1:c] if _YEAR.search(x)]) and not row[c]][
             :1
         ]

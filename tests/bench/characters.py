@@ -151,7 +151,10 @@ QUESTIONS = (
 
 
 class CarefulModel(ScriptedServer):
-    """Answers `QUESTIONS`. `sent` has the JSON of every request, `results` the tools' results for the queries."""
+    """Answers `QUESTIONS`.
+
+    `sent` contains the JSON of every request, and `results` the tools' results for the queries.
+    """
 
     def __init__(self) -> None:
         super().__init__(())

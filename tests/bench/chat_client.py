@@ -46,7 +46,7 @@ async def _compared(what: str, workspace: Workspace, models: dict[str, OpenAICha
     milliseconds: dict[str, list[float]] = {name: [] for name in models}
     order = list(models)
     for _ in range(rounds + 1):
-        order.reverse()  # so that no candidate always runs after the same other one
+        order.reverse()  # so that no candidate always follows the same other candidate
         for name in order:
             _use(workspace, models[name])
             started = time.process_time()

@@ -1,4 +1,4 @@
-"""From a file in `data/` to its first query, compared with plain readers of the same file."""
+"""Time from a file's arrival in `data/` to the answer of its first query, compared with plain readers of the file."""
 
 import os
 import statistics
@@ -68,7 +68,7 @@ async def _compared(
     workbench: Workbench, file: Path, what: str, goal: float, plain: Callable[[Path], object]
 ) -> Figure:
     ours, theirs = [], []
-    for _ in range(_REPEATS):  # by turns, so that both see the same load
+    for _ in range(_REPEATS):  # alternating, so that both see the same load
         start = time.perf_counter()
         plain(file)
         theirs.append(time.perf_counter() - start)
@@ -78,7 +78,7 @@ async def _compared(
 
 
 async def _first_query(workbench: Workbench, file: Path) -> float:
-    """The seconds from the file in place to the answer of a query, in a new workspace with running workers."""
+    """The seconds from placing the file to the answer of a query, in a new workspace with running workers."""
     workspace = await workbench.create_workspace(f"Bench {time.monotonic_ns()}")
     assert isinstance(workspace, EmbeddedWorkspace)
     (workspace.workspace_dir / "data" / "tiny.csv").write_text("a,b\n1,2\n")

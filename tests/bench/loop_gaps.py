@@ -1,4 +1,4 @@
-"""How long the server holds its event loop at a time while it does what takes long: files, listeners, large threads."""
+"""How long the server blocks its event loop at a time during slow work: files, listeners and large threads."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Compares what is inferred of the files of a company with `semantics.json` beside them, written by an analyst.
+"""Compares what is inferred from a company's files with the `semantics.json` next to them, written by an analyst.
 
 `python -m tests.bench.meaning FOLDER ...` takes folders with `files/` and `semantics.json`, without any glossary. For
 each company, it prints how much is right (roles, stocks, joins), how many questions there are, and each difference.
@@ -103,7 +103,7 @@ def compare(expected: dict[str, Any], tables: Tables, meaning: Meaning) -> Score
 
 
 def _table(name: str, spec: dict[str, Any], tables: Tables) -> Table | None:
-    """The table, or the union of which its file is a part."""
+    """The table, or the union that its file is part of."""
     if name in tables:
         return tables[name]
     return next((t for t in tables.values() if spec["file"] in t.files), None)

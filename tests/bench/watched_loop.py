@@ -1,8 +1,8 @@
 """Runs a module as a program, and measures how long each callback of its event loop keeps the others waiting.
 
 `python -m tests.bench.watched_loop FILE MODULE [ARGUMENT ...]` appends a line of JSON to `FILE` for each callback that
-takes longer than `_SHORTEST`. What counts is the time in which the loop's thread ran or waited for a disk or a lock. On
-a busy machine it also waits for a processor, which says nothing about the program and is left out.
+takes longer than `_SHORTEST`. Only the time counts in which the loop's thread ran, or waited for a disk or a lock. On a
+busy machine it also waits for a processor. That time says nothing about the program and is left out.
 """
 
 import asyncio
@@ -54,7 +54,7 @@ def watch(out: TextIO) -> None:
 
 
 def _name(handle: Any) -> str:
-    """Where the callback, or the task that it continues, stands."""
+    """The source location of the callback, or of the task that it continues."""
     task: Any = getattr(handle._callback, "__self__", None)
     if not isinstance(task, asyncio.Task):
         return repr(handle._callback)[:200]

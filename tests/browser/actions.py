@@ -1,4 +1,4 @@
-"""What a person does on the page, using the names that a screen reader announces."""
+"""The actions of a user on the page, using the names that a screen reader announces."""
 
 from playwright.async_api import Locator, Page, expect
 

@@ -74,7 +74,7 @@ def _answer(kind: str, step: int) -> Answer | None:
             return ToolCall("run_sql", {"sql": "SELECT * FROM nowhere", "purpose": "A table that does not exist."})
         case "fail", _:
             return None
-        case ("many", 1):  # sent again, because it is asked whether all of these rows are wanted
+        case ("many", 1):  # sent again, because the model is asked whether the user wants all of these rows
             return _answer(kind, 0)
         case (word, 0) if word in tables:
             return ToolCall("run_sql", {"sql": tables[word], "purpose": f"The {word} you asked for."})

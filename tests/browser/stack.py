@@ -69,7 +69,7 @@ class Process:
         return self._process.pid
 
     def kill(self) -> None:
-        """Kills the process and everything that it started."""
+        """Kills the process and all processes that it started."""
         if self._process is not None and self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()

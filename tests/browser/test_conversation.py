@@ -109,7 +109,7 @@ async def test_a_double_click_runs_a_query_once(stack: Stack, visit: Visit) -> N
     await replies(page).get_by_text(re.compile("^SQL")).click()
     await page.get_by_role("button", name="Run again").dblclick()
     await wait_for_reply(page, "42", count=2)
-    await send(page, "tell me")  # a second query would be before it in the queue
+    await send(page, "tell me")  # otherwise a second query would precede it in the queue
     await wait_for_reply(page, "That was tell.", count=3)
     assert len(texts_sent(stack, thread_of(page))) == 3
 

@@ -63,7 +63,7 @@ async def test_fifty_files_are_uploaded_one_after_the_other(stack: Stack, visit:
     await page.get_by_label("Add files").set_input_files(files)
     uploads = page.get_by_role("list", name="Uploads").get_by_role("listitem")
     await expect(uploads.nth(5)).to_contain_text("Waiting")
-    # Refused files come before waiting ones, where they are visible.
+    # Refused files are listed before waiting files, where they are visible.
     await expect(uploads.nth(1)).to_contain_text("This file type is not supported")
     await screenshot(page, "fifty-files")
     data = page.get_by_role("list", name="Files")

@@ -19,7 +19,7 @@ _CSV = b"region,amount\nNord,10.50\nSouth,20.25\n"
 
 @contextmanager
 def _paused(stack: Stack) -> Iterator[None]:
-    """The API does nothing inside the block, so that no file is read."""
+    """Suspends the API inside the block, so that no file is read."""
     os.killpg(stack.api.pid, signal.SIGSTOP)
     try:
         yield

@@ -18,7 +18,7 @@ async def test_a_cell_with_its_own_engine(lab: Lab, visit: Visit) -> None:
     await run_notebook(page)
     await send(page, "SQL: SELECT department, sum(amount) AS total FROM ledger GROUP BY ALL ORDER BY ALL")
     await wait_for_reply(page, "4,400.55")
-    await send(page, "adb")  # these letters are shortcuts of a notebook: the cell must not be deleted
+    await send(page, "adb")  # these letters are notebook shortcuts: the cell must not be deleted
     await expect(page.locator(".jp-Cell")).to_have_count(1)
     await screenshot(page, "lab")
 

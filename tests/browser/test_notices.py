@@ -32,7 +32,7 @@ _SIZES = [(1280, False), (1280, True), (400, False)]
 
 @pytest.fixture(scope="module")
 def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A company with faults in its files, and a server with room for one stream."""
+    """A company with faults in its files, and a server that allows a single stream."""
     root = tmp_path_factory.mktemp("faulty") / "root"
     data = root / "tiny" / "data"
     data.mkdir(parents=True)
@@ -157,7 +157,7 @@ async def test_a_server_without_room_says_that_nothing_is_lost(
     assert await serious_violations(page) == []
     await expect(page.get_by_role("alert")).to_have_count(0)
     await first.get_by_role("button", name="Stop the run").click()
-    await expect(replies(page).last).to_contain_text("word5")  # the stream of this run has room now
+    await expect(replies(page).last).to_contain_text("word5")  # this run's stream is allowed now
     await expect(full).to_have_count(0)
     await page.get_by_role("button", name="Stop the run").click()
     await expect(replies(page).last).to_contain_text("Stopped.")
@@ -169,7 +169,7 @@ async def test_an_upload_that_finds_no_room_can_be_tried_again(
 ) -> None:
     first = await ready(await visit(faulty.page))
     await send(first, "endless please")
-    await expect(replies(first).last).to_contain_text("word5")  # its stream takes the only place
+    await expect(replies(first).last).to_contain_text("word5")  # its stream is the only one allowed
     page = await ready(await visit(faulty.page, width=width, dark=dark))
     data = await _data(page)
     name = f"north {_size(width, dark)}.csv"

@@ -110,7 +110,7 @@ async def test_the_form_for_the_token_opens_the_thread_of_the_address(stack: Sta
 
 
 async def _until(holds: Callable[[], bool], name: str) -> None:
-    """Waits until Chromium has reported a violation, which may take any time."""
+    """Waits until Chromium has reported a violation, however long that takes."""
     deadline = time.monotonic() + 30
     while not holds():
         assert time.monotonic() < deadline, f"nothing was blocked: {name}"

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 @contextmanager
 def _file_worker_paused(stack: Stack) -> Iterator[None]:
-    """The process that reads files does nothing inside the block. It starts with the first file that it reads."""
+    """Suspends the process that reads files inside the block. That process starts with the first file that it reads."""
     (stack.root / "tiny" / "data" / "first.csv").write_text(f"region,amount\nNorth,{time.time_ns()}\n")
     with stack.client() as client:
         client.get("/workspaces/tiny/datasets").raise_for_status()

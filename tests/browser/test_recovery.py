@@ -130,7 +130,7 @@ async def test_two_tabs_show_one_conversation_and_one_countdown_wins(stack: Stac
     await expect(review(second)).to_be_visible()
     await expect(replies(first)).to_have_count(3)  # the countdown ended in one of them
     await expect(replies(second)).to_have_count(3)
-    await first.clock.run_for(6000)  # would end the other countdown, and continue before the next message
+    await first.clock.run_for(6000)  # otherwise it would end the other countdown, and continue before the next message
     await send(first, "tell more")
     await wait_for_reply(first, "That was tell.", count=4)
     assert texts_sent(stack, thread_of(first)) == ["tell me", "table please", "", "tell more"]

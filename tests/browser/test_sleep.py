@@ -57,7 +57,8 @@ async def test_a_countdown_does_not_end_while_the_page_is_frozen(stack: Stack, v
     page = await ready(await visit(stack.page, has_clock=True))
     await send(page, "table please")
     await _expect_counting(page)
-    # The DevTools cannot freeze a visible page, and a headless browser has no other: this is the event of a freeze.
+    # The DevTools cannot freeze a visible page, and a headless browser has no hidden pages. This is the event of a
+    # freeze.
     await page.evaluate("document.dispatchEvent(new Event('freeze'))")
     await _expect_waiting(page, stack)
 

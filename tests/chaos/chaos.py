@@ -100,7 +100,7 @@ class Chaos:
                 await process.start()
 
     async def _kill_one(self, chance: random.Random, report: Report, writing: list["asyncio.Task[None]"]) -> None:
-        # A server that has crashed at its point comes first: while it is down, no message comes in to wait for.
+        # A server that has crashed at its point comes first, because no messages arrive while it is down.
         process = next((each for each in self.processes if not each.is_alive), chance.choice(self.processes))
         await self._wait_for_the_moment(process, chance, writing)
         # A run is given up after MAX_CRASHES deaths in a row without progress. Staying below that keeps the test
@@ -122,7 +122,7 @@ class Chaos:
     ) -> None:
         """Waits until it is time to kill the process. The delays are random, so that kills hit any step of a run."""
         if process.point:
-            with suppress(TimeoutError):  # the work may never come to this point
+            with suppress(TimeoutError):  # the work may never reach this point
                 await process.ended(30)
         elif chance.random() < _EARLY:
             await asyncio.sleep(chance.uniform(0.05, 1.5))

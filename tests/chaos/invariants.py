@@ -1,4 +1,4 @@
-"""Checks what must hold for a root after all runs have ended, however often its processes were killed."""
+"""Checks the invariants of a root after all runs have ended, however often its processes were killed."""
 
 import json
 from collections import Counter

@@ -88,7 +88,7 @@ def api(root: Path, log: Path, port: int, **environment: str) -> Process:
 def free_port() -> int:
     """Finds a free port below 32768, because the system uses ports from there up for outgoing connections.
 
-    While a server is dead, such a connection could take its port and keep it from coming back.
+    While a server is dead, such a connection could take its port and keep the server from restarting.
     """
     while True:
         port = random.randrange(10_000, 32_000)

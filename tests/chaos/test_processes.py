@@ -1,4 +1,4 @@
-"""A killed process takes its descendants with it, whatever state they are in, and every crash point can be armed."""
+"""When a process is killed, its descendants die too, whatever state they are in, and every crash point can be armed."""
 
 import subprocess
 import sys

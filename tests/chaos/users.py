@@ -39,7 +39,7 @@ class Sent:
 
 
 class Users:
-    """Users of one workspace. `sent` has their messages, in the order of acceptance within each thread."""
+    """Users of one workspace. `sent` contains their messages, in the order of acceptance within each thread."""
 
     def __init__(self, workspace: RemoteWorkspace, chance: random.Random, *, first: int = 1) -> None:
         self.workspace = workspace

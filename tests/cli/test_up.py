@@ -52,7 +52,7 @@ def test_both_parts_start_are_restarted_and_end(up: Up) -> None:
     assert "https://" not in html
     home, kernel = address[0].partition("?")[0], re.findall(r'"kernelId": "([\w-]+)"', html)[0]
     assert json.load(browser.open(f"{home}cfo/alive/{kernel}", timeout=30)) == {"kernel": True}
-    for _ in range(2):  # a browser that leaves the page says so, without the header that its cookie asks for
+    for _ in range(2):  # a browser reports that it leaves the page, without the header that its cookie requires
         assert browser.open(urllib.request.Request(f"{home}voila/api/shutdown/{kernel}", method="POST")).status == 204
     assert json.load(browser.open(f"{home}cfo/alive/{kernel}", timeout=30)) == {"kernel": False}
     with pytest.raises(urllib.error.HTTPError) as refused:

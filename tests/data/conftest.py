@@ -1,4 +1,4 @@
-"""Fixtures: files ingested in the test's process, and a small company to run plans on."""
+"""Fixtures for files that are ingested in the test's process, and for a small company to run plans on."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

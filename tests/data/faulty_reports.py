@@ -19,7 +19,7 @@ Write = Callable[[Any], str]
 
 @dataclass
 class Line:
-    """A line of a report. `values` are those of a row or a total; `cells` are written as they are."""
+    """A line of a report. `values` are the values of a row or a total, and `cells` are written unchanged."""
 
     values: list[Any] = field(default_factory=list[Any])
     cells: list[str] | None = None
@@ -29,7 +29,7 @@ class Line:
 
 @dataclass
 class Report:
-    """A report to be written. `write` are the functions that write the values of the columns."""
+    """A report to be written. `write` contains the functions that write the columns' values."""
 
     known: KnownTable
     r: random.Random
@@ -52,7 +52,7 @@ class Report:
         return [i for i, column in enumerate(self.known.columns) if column.kind in kinds]
 
     def texts(self) -> list[list[str]]:
-        """The cells of all lines. Notes in which line each row stands."""
+        """The cells of all lines. Records which line each row is on."""
         rows = [*self.above, *self.header]
         self.known.lines, self.known.others = [0] * self.known.height, {}
         for line in self.lines:
@@ -234,7 +234,7 @@ def _metadata(report: Report) -> None:
 
 
 def _two_rows(report: Report) -> None:
-    """Two amounts for each year, whose names stand in two rows."""
+    """Two amounts for each year, with column names in two rows."""
     names = [("2023", "Actual"), ("2023", "Budget"), ("2024", "Actual"), ("2024", "Budget")]
     left = len(report.known.columns)
     upper = [""] * left
@@ -391,7 +391,7 @@ def _as_zip(report: Report, texts: list[list[str]]) -> bytes:
 
 
 def _as_workbook(report: Report, texts: list[list[str]]) -> bytes:
-    """A workbook in which every cell is a text, as programs write it that know no types."""
+    """A workbook in which every cell is text, as written by programs without types."""
     book, file = Workbook(), io.BytesIO()
     first = len(report.above) + len(report.header)
     for i, cells in enumerate(texts):

@@ -51,7 +51,7 @@ def book(*sheets: str | bytes, texts: str | bytes | None = None, listed: str | N
 
 
 def cell(reference: str, row: int = 3) -> str:
-    """A sheet with one cell far away from its table."""
+    """A sheet with one cell far from its table."""
     return sheet(f'{_ROWS}<row r="{row}"><c r="{reference}"><v>1</v></c></row>')
 
 

@@ -28,8 +28,8 @@ class Column:
 class KnownTable:
     """A table whose column `label` has a different value in each row.
 
-    `lines` are the rows of the file, counted from 1, with the rows of the table, and `others` those of rows that the
-    file has besides, by their label.
+    `lines` contains the numbers of the file's rows, counted from 1, that contain the table's rows. `others` maps the
+    labels of further rows in the file to their numbers.
     """
 
     columns: list[Column]
@@ -69,7 +69,7 @@ MAKERS: dict[str, tuple[tuple[str, ...], Callable[[random.Random, int], Any]]] =
 
 
 def make_table(r: random.Random, kinds: Sequence[str] = (), height: int = 0) -> KnownTable:
-    """A table with a column of names and others of these kinds, or of random ones."""
+    """A table with a column of names, and columns of these kinds or of random kinds."""
     height = height or r.randint(5, 24)
     names = [f"{r.choice(PARTS)} {place} {i // len(PLACES) + 1}" for i in range(height) for place in [PLACES[i % 8]]]
     wanted = list(kinds) or r.sample(sorted(MAKERS), r.randint(2, 6))
@@ -108,7 +108,7 @@ def _value(text: str | None, kind: str) -> Any:
 
 
 def differences(known: KnownTable, read: Ingested) -> tuple[list[str], list[str]]:
-    """How the table that was read differs from the known one: without a decision that names it, and with one.
+    """The differences between the table as read and the known table, without a decision that names them, and with one.
 
     A row that is kept as it stands, with a decision that names it, may have cells behind the last column, and lack the
     name that identifies it.

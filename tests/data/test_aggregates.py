@@ -1,4 +1,4 @@
-"""A new aggregate is refused wherever its figure could be wrong, unless its entry says otherwise."""
+"""A new aggregate is refused wherever its figure could be wrong, unless its entry allows it."""
 
 from collections.abc import Iterator
 from statistics import stdev

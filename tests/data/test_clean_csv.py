@@ -1,4 +1,4 @@
-"""A large file without anything to decide is read in one pass, with the same result as any other file."""
+"""A large file that requires no decisions is read in one pass, with the same result as any other file."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path

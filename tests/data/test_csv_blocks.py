@@ -1,4 +1,4 @@
-"""Checks which text files hold several tables, and which only look like it."""
+"""Checks which text files contain several tables, and which only seem to."""
 
 import pytest
 

@@ -12,7 +12,7 @@ from cfo_kernel.errors import EmptyFile, UnreadableFile
 from tests.data.conftest import Ingested
 
 Csv = Callable[..., Ingested]
-MANY = 30_000  # rows, more than DuckDB's sniffer samples
+MANY = 30_000  # more rows than DuckDB's sniffer samples
 
 
 @pytest.mark.parametrize(

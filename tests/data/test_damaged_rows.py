@@ -27,7 +27,7 @@ WORDS = ["rent", "paid late", "by road", "O'Neill", 'size 5" x', "two, pallets",
 
 def table_of(seed: int) -> list[list[str]]:
     """Some rows with typed columns."""
-    r = random.Random(seed)  # to draw each cell with hypothesis takes seconds
+    r = random.Random(seed)  # drawing each cell with hypothesis would take seconds
     return [
         [
             f"{r.randint(1, 28):02}/{r.randint(1, 12):02}/{r.randint(1990, 2030)}",

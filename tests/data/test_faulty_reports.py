@@ -1,4 +1,4 @@
-"""Known tables, written with faults of every class at once, are read as what they were, up to what decisions name.
+"""Known tables, written with faults of every class at once, are read without differences that no decision names.
 
 `make test` reads the same few reports each time, and `make files` thousands of others.
 """

@@ -1,4 +1,4 @@
-"""Files as finance people have them become the tables that a controller would have typed."""
+"""Files as finance departments keep them become the tables that a controller would have typed."""
 
 import json
 import re

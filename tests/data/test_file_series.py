@@ -1,4 +1,4 @@
-"""Names of files that differ only in a period."""
+"""File names that differ only in a period are recognized as a series."""
 
 from datetime import date
 

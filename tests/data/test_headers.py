@@ -1,4 +1,4 @@
-"""The names of columns from one or several rows of a header."""
+"""Column names are taken from one or several header rows."""
 
 from datetime import date
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""JSON in the shapes in which programs write it becomes tables, and no digit is lost."""
+"""JSON in the shapes that programs write becomes tables, and no digit is lost."""
 
 import json
 from datetime import date
@@ -67,7 +67,7 @@ def test_nested_records_become_columns(ingest: Ingest) -> None:
 
 
 def test_numbers_are_exact(ingest: Ingest) -> None:
-    """A number has no thousands separator, whatever the text beside it looks like."""
+    """A number has no thousands separator, whatever the text next to it looks like."""
     [table] = ingest(
         "numbers.json",
         '[{"text": "1.234,50", "number": 1.234, "short": 1e3, "odd": 1E400}, '

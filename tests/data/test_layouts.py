@@ -53,7 +53,7 @@ class Layout:
 
 @st.composite
 def headers(draw: st.DrawFn, width: int) -> tuple[list[str], list[Row]]:
-    """Names for so many columns of figures, and the rows of a header that say them."""
+    """Names for this many columns of figures, and header rows that contain them."""
     label = draw(st.sampled_from(["Account", "Konto", None]))
     kind = draw(st.sampled_from(["words", "years", "months", "numbers", "days", "groups", "centred"]))
     year = draw(st.integers(2010, 2030))

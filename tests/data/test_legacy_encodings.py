@@ -1,4 +1,4 @@
-"""Texts in old encodings are decoded on the evidence of their letters, and a note says so if there is a doubt."""
+"""Text in old encodings is decoded on the evidence of its letters, and a note says so if there is any doubt."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Tests of what is inferred of files without any glossary."""
+"""Tests the meaning that is inferred from files without a glossary."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

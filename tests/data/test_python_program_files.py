@@ -57,7 +57,7 @@ async def test_every_file_gets_an_unused_name(data: WorkspaceData, tmp_path: Pat
     place = tmp_path.name
     first = await run(data, code, tmp_path)
     assert first.files == (f"{place}/python_001_a_b.csv", f"{place}/python_001_a_b_2.csv")
-    again = await run(data, code, tmp_path)  # without a table the stem is given to the next program too
+    again = await run(data, code, tmp_path)  # without a table, the next program gets the stem as well
     assert again.files == (f"{place}/python_001_a_b_3.csv", f"{place}/python_001_a_b_4.csv")
     assert sorted(p.read_text() for p in tmp_path.iterdir()) == ["1", "1", "2", "2"]
 

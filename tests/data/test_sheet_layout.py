@@ -15,7 +15,7 @@ Rows = list[list[Any]]
 
 
 class Book:
-    """Makes a workbook of one sheet and ingests it."""
+    """Creates a workbook with one sheet and ingests it."""
 
     def __init__(self, ingest: Ingest, folder: Path) -> None:
         self.workbook = Workbook()

@@ -1,4 +1,4 @@
-"""Files with hardly anything in them, or with as many columns as a sheet has: a table or a named error."""
+"""Files with hardly any content, or with as many columns as a sheet can have, become a table or a named error."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""Files of one form become one table, if their names and columns or a person say so."""
+"""Files with the same layout become one table, if their names and columns suggest it or a person says so."""
 
 import os
 from datetime import date
@@ -29,7 +29,7 @@ class Workspace:
         self.cache = IngestCache(folder, self.worker, 30)
 
     def write(self, **files: str) -> None:
-        """Writes text files. The last _ of a name stands for the point before its suffix."""
+        """Writes text files. The last _ in a name stands for the dot before its suffix."""
         for name, content in files.items():
             (self.data / ".".join(name.rsplit("_", 1))).write_text(content)
 

@@ -1,4 +1,4 @@
-"""Tables with totals inserted at random become the tables without them, and no other row is lost."""
+"""Totals that were inserted at random are removed from tables, and no other row is lost."""
 
 import random
 from dataclasses import dataclass, field
@@ -39,7 +39,7 @@ class Table:
 
 
 def amounts(chance: random.Random) -> tuple[Decimal, Decimal]:
-    """Amounts of several digits: a sum of small ones may be an accident."""
+    """Amounts of several digits, because a sum of small amounts may be a coincidence."""
     first, second = (chance.choice([1, 1, -1]) * Decimal(chance.randint(10_000, 900_000)) / 100 for _ in range(2))
     return first, second
 

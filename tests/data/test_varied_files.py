@@ -1,6 +1,6 @@
 """Files of four writers are read without an error, and every figure that differs from the known one is in a decision.
 
-A sample, the same for the same commit, is read in `make test`, and all of them in `make files`.
+`make test` reads a sample, which is the same for the same commit, and `make files` reads all of them.
 """
 
 import functools

@@ -1,4 +1,4 @@
-"""Old, binary and OpenDocument workbooks become the tables that the same workbook as .xlsx becomes."""
+"""Old, binary and OpenDocument workbooks become the same tables as the .xlsx version of the workbook."""
 
 import gzip
 import io
@@ -92,7 +92,7 @@ def test_hidden_rows_and_columns_are_read_and_named(ingest: Ingest, name: str) -
 
 
 def _with_merged(binary: bytes) -> bytes:
-    """The .xlsb workbook, in whose first sheet the first two names are one merged cell."""
+    """The .xlsb workbook, with the first two names in its first sheet merged into one cell."""
     file = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(binary)) as old, zipfile.ZipFile(file, "w") as new:
         for entry in old.namelist():
@@ -143,7 +143,7 @@ def test_a_file_named_xls_is_read_as_what_it_is(ingest: Ingest) -> None:
 
 
 def streams(*names: str) -> bytes:
-    """The shape of a compound file with these streams. The rest of it is missing."""
+    """The skeleton of a compound file with these streams, without the rest."""
     entries = [name.encode("utf-16-le").ljust(64, b"\0") + bytes(64) for name in names]
     return compound_file.SIGNATURE + bytes(504) + b"".join(entries)
 

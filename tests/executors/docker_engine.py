@@ -21,7 +21,7 @@ _PACKAGES = (
 )  # fmt: skip
 _LEFT_OUT = {"site-packages", "test", "tests", "idlelib", "ensurepip", "include"}
 _START_SECONDS = 60
-# It neither changes the firewall of the machine nor makes a network: containers get none.
+# It neither changes the machine's firewall nor creates a network, because containers have none.
 _OPTIONS = ("--iptables=false", "--ip6tables=false", "--bridge=none", "--ip-forward=false", "--ip-masq=false")
 
 

@@ -3,7 +3,7 @@
 They are judged by their effect, never by what they print about it: see `test_hostile_programs`.
 """
 
-# ruff: noqa: E501 - a program that fits a line is best read as one
+# ruff: noqa: E501 - short programs are easier to read on one line
 
 from dataclasses import dataclass
 

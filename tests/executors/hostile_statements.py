@@ -1,6 +1,6 @@
 """Statements that attempt forbidden actions. `{out}`, `{secret}` and others are replaced with files of a test."""
 
-# ruff: noqa: E501 - one statement a line reads best
+# ruff: noqa: E501 - one statement per line is easier to read
 from pathlib import Path
 
 from tests.executors.conftest import Company

@@ -1,6 +1,6 @@
 """An analyst's queries over the tables in `conftest`, one for each form of SELECT that DuckDB supports."""
 
-# ruff: noqa: E501 - one query a line reads best
+# ruff: noqa: E501 - one query per line is easier to read
 LEGITIMATE = [
     "SELECT 1",
     "SELECT * FROM ledger ORDER BY id;",

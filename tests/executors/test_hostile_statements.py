@@ -188,7 +188,7 @@ def test_no_disguise_passes(data: st.DataObject, company: Company, tmp_path: Pat
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(name=st.text(min_size=1, max_size=12), inner=st.booleans())
 def test_the_policy_takes_a_name_for_a_cte_only_where_duckdb_does(name: str, inner: bool, company: Company) -> None:
-    """Tries arbitrary names, also in another case, as names of CTEs. SQL that passes must run without any table."""
+    """Tries arbitrary names, in any case, as names of CTEs. SQL that passes must run without any table."""
     quoted = '"' + name.replace('"', '""') + '"'
     other = '"' + name.swapcase().replace('"', '""') + '"'
     sql = (

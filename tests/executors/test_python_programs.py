@@ -1,6 +1,6 @@
 """Tests what programs can rely on, with every executor on this machine: tables, exact values, output, files."""
 
-# ruff: noqa: E501 - a program that fits a line is best read as one
+# ruff: noqa: E501 - short programs are easier to read on one line
 
 import asyncio
 import contextlib

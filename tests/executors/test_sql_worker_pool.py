@@ -95,7 +95,7 @@ async def test_the_answer_of_a_query_cancelled_twice_does_not_reach_the_next(cli
 
 
 async def test_only_a_slow_query_reports_progress(client: PoolClient) -> None:
-    # Quick is what takes less than half a second; here it is three, so that a busy machine does not count as slow.
+    # A query is quick if it takes less than half a second. Here the limit is three, so that a busy machine is not slow.
     start_with(client.pool, "from cfo_kernel.executors import worker_server; worker_server._FIRST_PROGRESS = 3")
     reports: list[tuple[float, float]] = []
     enough = asyncio.Event()

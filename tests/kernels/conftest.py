@@ -54,7 +54,7 @@ def kernels(root: Path, tmp_path: Path) -> Iterator[Kernels]:
 
 
 def _within(seconds: float, left: Callable[[], set[int]]) -> set[int]:
-    """What is still left when time is up, or an empty set as soon as nothing is left."""
+    """The remaining items when the time is up, or an empty set as soon as none remain."""
     end = time.monotonic() + seconds
     while (found := left()) and time.monotonic() < end:
         time.sleep(0.02)

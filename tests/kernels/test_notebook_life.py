@@ -76,7 +76,7 @@ def test_running_cells_again_holds_no_more_than_running_them_once(kernels: Kerne
         for cell in cells:
             kernel.value(cell)
     after = held(kernel)
-    # Something may be open for just a moment; what stays after each round would be five more.
+    # Something may be open for just a moment; a leak in each round would add five.
     assert all(now < once + 4 for now, once in zip(after, before, strict=True)), (before, after)
     engines = "from cfo_kernel.workbench import engine\nlen(engine._engines), ws._engine is forgotten._engine"
     assert kernel.value(engines) == "(1, True)"

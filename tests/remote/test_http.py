@@ -61,7 +61,7 @@ async def test_a_problem_is_the_error_that_it_was(
         await workbench.create_workspace("Tiny")
     assert (type(caught.value), caught.value.code) == (kind, code)
     assert TOKEN not in f"{caught.value!r} {caught.value.details} {caught.value.__cause__!r}"
-    assert len(server.asked) == 1  # whether it was made is not known, so nothing is made twice
+    assert len(server.asked) == 1  # it is unknown whether it was created, so nothing is created twice
     assert server.asked[0].headers["authorization"] == f"Bearer {TOKEN}"
 
 
@@ -284,7 +284,7 @@ def test_each_event_loop_has_its_own_connections() -> None:
 
     taken: list[Any] = []
     asyncio.run(twice())
-    gc.collect()  # what was left open would be reported as unraisable
+    gc.collect()  # anything left open would be reported as unraisable
     asyncio.run(again(*taken[0]))
 
 

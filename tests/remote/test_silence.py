@@ -45,7 +45,7 @@ class Swallower:
     @asynccontextmanager
     async def open(self) -> AsyncIterator[str]:
         listening = socket.create_server(("127.0.0.1", 0))
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)  # what is sent is on its way at once
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)  # sent data is not delayed
         server = await asyncio.start_server(self._taken, sock=listening, limit=1 << 15)
         try:
             yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
@@ -62,7 +62,7 @@ class Swallower:
             self._tasks.add(asyncio.create_task(self._pass_on(source, target, waits=waits)))
 
     async def _pass_on(self, source: asyncio.StreamReader, target: asyncio.StreamWriter, *, waits: bool) -> None:
-        if waits:  # here, because a stream that nothing refers to is closed, and a closed connection is no silent one
+        if waits:  # kept here, because an unreferenced stream is closed, and a closed connection is not silent
             await asyncio.Event().wait()
         with contextlib.suppress(OSError):
             while piece := await source.read(1 << 16):

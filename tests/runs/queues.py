@@ -2,7 +2,7 @@
 
     python -m tests.runs.queues KIND PLACE LOG
 
-The work of a run is its message: the seconds that it takes, or one of those below. Every step is a line in the log.
+The work of a run is its message: the seconds that it takes, or one of the words below. Every step is a line in the log.
 """
 
 import asyncio

@@ -156,7 +156,7 @@ async def test_the_window_never_separates_a_call_from_its_result(serve: Serve, o
     await (await thread.send(in_reply_to=table.id)).reply()
     await thread.ask("three")
     await thread.ask("four")
-    # The two turns before "three" are the continuation of "two", which is whole only with "two" itself.
+    # The two turns before "three" are the continuation of "two", which is complete only with "two" itself.
     starts = {i: [m["content"] for m in seen(server, i) if m["role"] == "user"] for i in range(len(server.requests))}
     assert starts[5] == starts[6] == ["two", "three"]
     assert starts[7] == ["two", "three", "four"]
@@ -201,7 +201,7 @@ async def test_a_second_sheet_is_added_to_the_workbook(serve: Serve, opened: Ope
         ["Finance", 4400.55],
         ["Sales", 2300.3],
     ]
-    assert third.error.code == "sheet_invalid"  # `create`, and the sheet is there
+    assert third.error.code == "sheet_invalid"  # `create`, but the sheet exists already
     await run.reply()
     assert from_tool(server)["error"]["code"] == "sheet_invalid"
     assert from_tool(server, -2)["written"]["sheet"] == "Copy"

@@ -22,7 +22,7 @@ from tests.replies import ANSWER, QUERY, TABLE, Serve, events_of, wait_for_event
 
 REPOSITORY = Path(__file__).parents[2]
 ASK = ToolCall("user_interaction", {"message": "Go on."})
-STALL = Stall(6, ANSWER)  # far enough for a token to be on the screen
+STALL = Stall(6, ANSWER)  # long enough for a token to be on the screen
 
 
 def texts(server: ScriptedServer) -> list[str]:

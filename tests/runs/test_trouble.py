@@ -337,7 +337,7 @@ async def test_a_run_taken_over_by_another_process_is_left_alone(
     _, journal, _ = inside(thread)
     other = SqliteJournal(root / ".cfo" / "journal.db")
     await other.open()
-    owner = OwnerLocks(root / ".cfo" / "owners")  # it lives, so nobody takes the run from it
+    owner = OwnerLocks(root / ".cfo" / "owners")  # it is alive, so no other process takes the run over
     taken = await other.claim(await other.run(run.id), owner.me, died=True)
     assert taken
     assert (taken.attempt, taken.deaths) == (2, 1)
@@ -407,7 +407,7 @@ async def test_a_run_of_another_process_can_be_cancelled(serve: Serve, opened: O
         await there.cancel()
         await assert_stopped(there)
         assert await ids(other) == ["cancelled", "cancelled"]
-        await there.cancel()  # changes nothing any more
+        await there.cancel()  # no longer changes anything
     await thread.ask("after")
 
 

@@ -1,4 +1,4 @@
-"""The front ends. Each scenario runs on every one of them, and does not know which."""
+"""The front ends. Each scenario runs on every front end, and does not depend on which one it is."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack

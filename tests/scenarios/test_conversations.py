@@ -159,7 +159,7 @@ async def test_direct_queries(front: Opened, golden: Golden) -> None:
 async def test_countdowns_stand_still_until_a_person_clicks(front: Opened) -> None:
     at = await front(*[TABLE] * 6, ANSWER, continue_limit=2)
     thread = await at.thread()
-    assert await thread.continues_left() == 0  # nothing is there to continue
+    assert await thread.continues_left() == 0  # there is nothing to continue
     run = await sent(thread, "Totals")
     there = await at.elsewhere(thread)
     for left in (2, 1):
@@ -174,7 +174,7 @@ async def test_countdowns_stand_still_until_a_person_clicks(front: Opened) -> No
     assert await thread.continues_left() == 2
     run = await thread.send(in_reply_to=run.id, untouched=True)
     await run.finished()
-    run = await thread.send("Only Sales", untouched=True)  # a text is always a person's
+    run = await thread.send("Only Sales", untouched=True)  # text is always written by a person
     await run.finished()
     assert await thread.continues_left() == 2
     shown = [(m.text, m.untouched) for m in await there.messages() if m.who == "person"]

@@ -41,7 +41,7 @@ async def working(
         assert process.stdout
         run_id = (await process.stdout.readline()).decode().strip()
         assert run_id, "the program ended without sending; its last words are above"
-        assert await asyncio.to_thread(model.asked.wait, 60)  # or a program that failed would be waited for for ever
+        assert await asyncio.to_thread(model.asked.wait, 60)  # a failed program would never ask
         yield process, run_id
     finally:
         if process.returncode is None:
@@ -55,7 +55,7 @@ async def joined(
 ) -> AsyncIterator[tuple[asyncio.subprocess.Process, Run]]:
     """A run that another program works on, seen by a client of a server that was started later."""
     chosen = settings(root, model, api_token=SecretStr(TOKEN), **options)
-    async with connect(settings=chosen) as wb:  # makes the thread, and leaves before anyone works on the run
+    async with connect(settings=chosen) as wb:  # creates the thread, and exits before the run is executed
         thread = await (await wb.workspace("tiny")).thread()
         await thread.ask("SQL: SELECT 1 AS n")
     async with AsyncExitStack() as stack:
@@ -108,4 +108,4 @@ async def test_a_server_continues_a_run_whose_program_died(root: Path, serve: Se
         kinds = [n.event.type for n in events]
         assert (kinds.count("tool_result"), kinds.count("restarted"), kinds[-1]) == (1, 1, "done")
         assert (await run.finished()).status == "succeeded"
-        assert model.turns_taken == 3  # what the query gave was not asked for again
+        assert model.turns_taken == 3  # the query's result was not requested again

@@ -60,7 +60,8 @@ async def stop(run: Run) -> None:
         await following
 
 
-# A stop reaches the engine in the same way whatever it waits for, so that two steps suffice for the other database.
+# A stop reaches the engine in the same way whatever the run is waiting for, so two steps suffice for the other
+# database.
 @pytest.mark.parametrize(
     ("way", "name"),
     [(way, name) for way in (EMBEDDED, HTTP) for name in STEPS]
@@ -110,7 +111,7 @@ async def test_what_a_stopped_run_tells(front: Opened, golden: Golden) -> None:
     seen = await story(thread, run, waiting, after)
     for step in seen["runs"][0]:
         if step["type"] == "token":
-            step["text"] = "..."  # how much of it came is a matter of time
+            step["text"] = "..."  # how much of it arrived depends on timing
     golden(seen)
 
 

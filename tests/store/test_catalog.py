@@ -78,7 +78,7 @@ def test_a_locked_catalog_can_be_read_and_refuses_writes(tmp_path: Path, monkeyp
     monkeypatch.setattr(
         catalogs, "set_lock_timeout", lambda connection, ms: timeouts.append(ms) or set_lock_timeout(connection, ms)
     )
-    catalog.touch_thread("w", "t")  # gives up soon, and nothing is wrong
+    catalog.touch_thread("w", "t")  # gives up soon, which is not an error
     for write in (lambda: catalog.rename_thread("w", "t", "x"), lambda: catalog.remove_thread("w", "t")):
         with pytest.raises(StorageFailed, match=r"database is locked.*try again"):
             write()

@@ -244,7 +244,7 @@ def test_a_store_that_other_programs_have_open_is_not_changed(
         bring_up_to_date(engine, schema)
     with pytest.raises(StorageFailed, match="Stop them"):
         runner.downgrade(engine, CATALOG, "0001")
-    bring_up_to_date(engine, CATALOG)  # without a change it may be open as often as one likes
+    bring_up_to_date(engine, CATALOG)  # without a change, any number of processes may have it open
     assert catalog.rows() == rows
     if isinstance(place, Path):
         assert owners is not None
@@ -309,7 +309,7 @@ def test_a_copy_is_made_before_a_change_and_holds_what_is_in_the_log_still(
     catalog.close()
     for beside in tmp_path.glob("catalog.db-*"):
         beside.unlink()
-    down.copy.rename(file)  # as the documentation says to put a copy back
+    down.copy.rename(file)  # restores a copy as described in the documentation
     with pytest.raises(StorageFailed, match="has revision 0003"):
         Catalog(engine)
     runner.downgrade(engine, later("pass"), "0002")

@@ -1,4 +1,4 @@
-"""Repeats what once hung on a busy machine: `python -m tests.stress {threads,workers} [--rounds 200] [--busy 2]`.
+"""Repeats work that once hung on a busy machine: `python -m tests.stress {threads,workers} [--rounds 200] [--busy 2]`.
 
 `threads` starts a server, sends it many first messages at once, and stops it once all of them are accepted. In every
 tenth round, it waits for their runs as well, and sends as many messages again. `workers` starts three `cfo worker` on a
@@ -110,7 +110,7 @@ async def _watched(once: Callable[[_Moved], Awaitable[None]], clock: _Clock) -> 
         watching.cancel()
         working.result()
         return
-    for pid in _programs():  # they may no longer end in an orderly way
+    for pid in _programs():  # they may no longer exit cleanly
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     working.cancel()

@@ -17,7 +17,7 @@ from typing import Any, TextIO
 def print_tasks(signum: int = 0, frame: FrameType | None = None, *, file: TextIO | None = None) -> None:
     """Prints the tasks of all event loops, each with the coroutines that it is waiting in, outermost first."""
     out = file or sys.stderr
-    # Not `isinstance`: it would have the objects that pretend to be of another class import what they stand for.
+    # Not `isinstance`, which would make lazy proxies import the objects that they stand for.
     tasks: list[asyncio.Task[Any]] = [one for one in gc.get_objects() if issubclass(type(one), asyncio.Task)]
     tasks = [one for one in tasks if not one.done()]
     print(f"--- process {os.getpid()}: {len(tasks)} tasks", file=out)
@@ -35,7 +35,7 @@ def print_tasks(signum: int = 0, frame: FrameType | None = None, *, file: TextIO
 
 
 if __name__ == "__main__":
-    # Two ways, because Python's own handler does not run while the main thread is in a call that does not return.
+    # Both, because Python's own handler does not run while the main thread is in a call that does not return.
     faulthandler.register(signal.SIGUSR2, all_threads=True)
     signal.signal(signal.SIGUSR1, print_tasks)
     module, *arguments = sys.argv[1:]

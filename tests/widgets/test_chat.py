@@ -287,7 +287,7 @@ async def test_openings_are_kept_while_they_are_shown_in_use_or_recent(
     gone = await at.ask("rename", title="x", opened=first)
     assert (gone["code"], "Reload the page" in gone["message"]) == ("invalid_input", True)
     shown = at.chat.opened
-    for opened_before in list(openings._threads)[:-1] * 2:  # the one shown is not the one used last
+    for opened_before in list(openings._threads)[:-1] * 2:  # the thread shown is not the most recently used one
         with openings.use(opened_before):
             pass
     openings._in_use.clear()

@@ -1,6 +1,4 @@
-"""The guard in front of the page: a stranger sees no internal error, no file, and no cookie that other sites can
-use.
-"""
+"""The page's guard shows a stranger no internal error, no file, and no cookie that other sites can use."""
 
 import base64
 import contextlib

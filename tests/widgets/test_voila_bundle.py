@@ -1,4 +1,4 @@
-"""The program of the page."""
+"""Checks the page's JavaScript bundle."""
 
 import re
 

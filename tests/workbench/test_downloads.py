@@ -170,7 +170,7 @@ _NUMBER = re.compile(r"[+-]?[0-9][0-9.,]*([eE][+-]?[0-9]+)?%?")
 
 
 def _would_run(cell: str, separator: str) -> bool:
-    """Whether a spreadsheet would take the cell for a formula.
+    """Whether a spreadsheet would mistake the cell for a formula.
 
     With a separator other than the comma, the first cell may be a number followed by the rest of the line. All text in
     it is in string literals, so it is not a formula either.

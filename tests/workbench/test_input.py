@@ -176,7 +176,7 @@ async def test_an_upload_replaces_and_the_old_file_is_kept(opened: Opened, tmp_p
     place = await opened()
     (tmp_path / "ledger.csv").write_text(LEDGER + "Rent,Sales,2012-03-31,1.00\n")
     with (tmp_path / "ledger.csv").open("rb") as stream:
-        dataset = await place.upload(stream)  # a stream of a file knows its name
+        dataset = await place.upload(stream)  # a stream that reads a file has its name
     assert [(t.name, t.row_count) for t in dataset.tables] == [("ledger", 7)]
     assert (await place.sql("SELECT count(*) FROM ledger")).rows == ((7,),)
     (old,) = (root / "tiny" / ".trash").iterdir()

@@ -134,7 +134,7 @@ async def test_a_waiting_run_of_another_process_is_stopped_at_once(
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
 async def test_a_worker_stops_in_good_order(serve: Serve, root: Path, postgres: str, stop: signal.Signals) -> None:
-    url = postgres if stop is signal.SIGTERM else ""  # one machine alone has workers as well
+    url = postgres if stop is signal.SIGTERM else ""  # a single machine has workers as well
     async with worker(root, url, serve(ASK)) as process:
         process.send_signal(stop)
         async with asyncio.timeout(20):
@@ -224,7 +224,7 @@ def test_a_row_that_another_program_writes_is_waited_for_only_so_long(
     with psycopg.connect(postgres) as other:
         other.execute("SELECT * FROM cfo_catalog.thread FOR UPDATE")
         timeouts.clear()
-        catalog.touch_thread("w", "t")  # gives up soon, and nothing is wrong
+        catalog.touch_thread("w", "t")  # gives up soon, which is not an error
         with pytest.raises(StorageFailed, match="The catalog cannot be used"):
             catalog.rename_thread("w", "t", "x")
         assert timeouts == [LOCK_TIMEOUT // 10, LOCK_TIMEOUT]

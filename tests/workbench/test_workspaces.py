@@ -70,7 +70,7 @@ async def test_a_deleted_workspace_is_in_the_trash_of_the_root(
         await wb.run(run.id)
     again = await wb.create_workspace("tiny")
     assert list(await again.threads()) == []
-    # The trash looks like a workspace where a person puts a folder of its kind right into it.
+    # The trash looks like a workspace if a user puts a `data` folder directly into it.
     (root / ".trash" / "data").mkdir()
     assert [w.id for w in await wb.workspaces()] == ["tiny"]
 
@@ -221,7 +221,7 @@ async def test_files_are_listed_read_and_moved_to_the_trash(opened: Opened, root
     read = await place.download("notes.csv")
     assert (read.name, read.size, read.media_type) == ("notes.csv", 1_600_000, "text/csv")
     await place.delete_file("notes.csv")
-    chunks = [chunk async for chunk in read.chunks]  # what was begun goes to its end
+    chunks = [chunk async for chunk in read.chunks]  # work in progress runs to its end
     assert len(chunks) > 1
     assert b"".join(chunks) == (tmp_path / "notes.csv").read_bytes()
     assert [file.name for file in await place.files()] == ["ledger.csv"]

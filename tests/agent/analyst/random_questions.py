@@ -51,7 +51,7 @@ _FORMS = (
 class RandomQuestions:
     """Makes questions about these tables. The same seed makes the same questions.
 
-    `known` are questions that can be answered. Some of the random questions are variants of them.
+    `known` contains questions that can be answered. Some of the random questions are variants of these.
     """
 
     def __init__(self, tables: Tables, seed: int, known: Sequence[str] = ()) -> None:

@@ -1,4 +1,4 @@
-"""Questions that were once silently misread: each is now answered correctly, or answered with a question."""
+"""Questions that were once silently misread are now answered correctly, or answered with a question."""
 
 from typing import Any
 

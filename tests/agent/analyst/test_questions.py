@@ -48,7 +48,7 @@ LEAVE_THE_FIGURE = {
 
 
 def test_other_phrases_are_never_answered_with_the_plain_figure(sample: Company) -> None:
-    """An `Ask` that no rule gives a meaning must not be dropped: the figure would be a different one."""
+    """An `Ask` that no rule interprets must not be dropped, because the figure would then be a different one."""
 
     def reading(question: str) -> Reading | None:
         found = sample.reader.read(question)

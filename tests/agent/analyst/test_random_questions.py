@@ -1,6 +1,6 @@
 """Every question, whatever its words, ends in a reply."""
 
-# ruff: noqa: E501 - a statement a line reads best
+# ruff: noqa: E501 - one statement per line is easier to read
 from itertools import islice
 from pathlib import Path
 

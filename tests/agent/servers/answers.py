@@ -171,7 +171,7 @@ ANSWERS: dict[str, Case] = {
         [*RESULT, chunk(usage={"prompt_tokens": 7, "total_tokens": 7})],
     ),
     "usage_in_words": works([*QUERY, chunk(choices=[], usage=_TEXTS)], RESULT),
-    # several things in one answer
+    # several parts in one answer
     "query_and_reply_at_once": works(
         calls(call("execute_sql", SQL, "a", 0), call("task_result", _ANSWER, "b", 1)), requests=1
     ),
@@ -200,7 +200,7 @@ ANSWERS: dict[str, Case] = {
         [chunk({"content": "<think>I should query"}), chunk({"content": " the ledger</think>"}), *QUERY],
         [chunk({"content": "<think>done</think>"}), *RESULT],
     ),
-    # texts that must arrive as they are
+    # text that must arrive unchanged
     "markup_in_the_message": works(
         QUERY,
         one_call("task_result", {"message": "**Total** <img src=x onerror=alert(1)>"}),

@@ -199,7 +199,7 @@ FAILURES: dict[str, Case] = {
         code="model_misbehaved",
         says=["after its mistakes were explained"],
     ),
-    # forms that are not a chat completion's
+    # responses that are not chat completions
     "choices_of_another_type": fails([chunk(choices=[5])], code="model_unavailable", says=["could not be read"]),
     "delta_of_another_type": fails(
         [chunk([1, 2]), chunk({}, "stop")], code="model_unavailable", says=["could not be read"], requests=1

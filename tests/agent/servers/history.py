@@ -1,11 +1,11 @@
-"""Checks the messages that a model's server gets."""
+"""Checks the messages that a model's server receives."""
 
 from collections.abc import Sequence
 from typing import Any
 
 
 def assert_history_is_whole(requests: Sequence[dict[str, Any]]) -> None:
-    """Every call in a request is followed by its return, and no id belongs to two calls in an answer."""
+    """Asserts that a return follows every call in a request, and that no id belongs to two calls in an answer."""
     for request in requests:
         messages = request["messages"]
         for position, message in enumerate(messages):

@@ -13,7 +13,7 @@ _FINISH = chunk({}, "tool_calls")
 
 
 def _pieces(*pieces: dict[str, Any]) -> list[dict[str, Any]]:
-    """A stream with one delta for each of these pieces of calls."""
+    """A stream with one delta for each of these call fragments."""
     return [*(chunk({"tool_calls": [piece]}) for piece in pieces), _FINISH]
 
 

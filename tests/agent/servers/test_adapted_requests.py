@@ -24,7 +24,7 @@ async def test_a_server_that_refuses_a_required_call_is_asked_with_auto(opened: 
         assert reply.result
         assert (reply.message, reply.result.rows) == (MESSAGE, TOTAL)
         await thread.ask("And now?")
-        # It is asked for a required call once, not in every request.
+        # It gets a request with a required call only once.
         assert [body["tool_choice"] for body in server.requests] == ["required", "auto", "auto", "auto"]
         assert_history_is_whole(server.requests)
 

@@ -1,4 +1,4 @@
-"""Whatever text or form a hostile server sends, nothing hidden, no key and no internal error reaches a thread."""
+"""Whatever a hostile server sends, no hidden text, no key and no internal error reaches a thread."""
 
 import json
 import time

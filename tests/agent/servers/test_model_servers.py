@@ -1,4 +1,4 @@
-"""Runs each case in the tables on a workbench with the real client, and checks how the run ends, and the whole thread.
+"""Runs each case in the tables on a workbench with the real client, and checks the outcome and the whole thread.
 
 All cases share one workbench and one server, so that a case takes a twentieth of a second.
 """
@@ -74,7 +74,7 @@ async def test_a_server(name: str, server: RawServer, workspace: Workspace, recw
     if case.ends.requests is not None:
         assert len(server.requests) == case.ends.requests
     assert_history_is_whole(server.requests)
-    # Whatever happened, the thread goes on.
+    # Whatever happened, the thread can be continued.
     server.play([RESULT])
     assert (await (await thread.send("And now?")).finished()).status == "succeeded"
     assert_history_is_whole(server.requests)

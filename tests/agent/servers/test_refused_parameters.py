@@ -139,7 +139,7 @@ async def test_a_tool_choice_becomes_auto_and_is_then_omitted() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        # a server that names the value alone, as Rust's serde does
+        # a server that names only the value, as Rust's serde does
         "unknown variant `required`, expected `auto` or `none`",
         "'required' is not one of ['auto', 'none']",
         # vllm-project/vllm#53626

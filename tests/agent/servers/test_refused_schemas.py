@@ -152,7 +152,7 @@ async def test_a_server_that_refuses_one_keyword_after_the_other() -> None:
 
 
 async def test_a_server_whose_own_grammar_fails_is_asked_without_a_required_call() -> None:
-    # vllm-project/vllm#16880: it adds a keyword itself where a call is required
+    # vllm-project/vllm#16880: the server itself adds a keyword if a call is required
     text = "The provided JSON schema contains features not supported by xgrammar."
     server = Server(lambda body: (400, openai(text)) if body.get("tool_choice") == "required" else None)
     accepted = await server.ask({**REQUEST, "tools": OFFERED})

@@ -260,7 +260,7 @@ async def test_the_client_of_anthropic_follows_no_redirect(opened: Opened) -> No
 
 @pytest.mark.parametrize("model", ["openai:m", "anthropic:m"])
 async def test_no_cookie_is_kept(opened: Opened, model: str) -> None:
-    """A cookie with a character that no header may have would make every later request fail."""
+    """A cookie with a character that headers may not contain would make every later request fail."""
     head = SSE.replace(b"200 OK", b"404 Not Found") + b"Set-Cookie: \xff=1; Path=/\r\n\r\n"
     async with sending(lambda: [head]) as (base_url, sent):
         workspace = await opened(base_url, model=model, anthropic_api_key=KEY, model_retries=0)

@@ -1,6 +1,6 @@
 """A raw OpenAI-compatible server that sends exactly the bytes of a script, and helpers to write such scripts.
 
-`tests.models.scripted_server` answers as OpenAI does. This one sends what other servers send.
+`tests.models.scripted_server` answers as OpenAI does. This server answers as other servers do.
 """
 
 import asyncio

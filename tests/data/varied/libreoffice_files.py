@@ -79,13 +79,13 @@ def known_tables(plan: Plan, suffix: str) -> list[KnownTable]:
             tables[0].columns[i] = Column(
                 column.name, "amount", [calculated[i, row] for row in range(tables[0].height)]
             )
-        if suffix == "csv" and column.name == "Region":  # in a text file, merged cells are empty but for the first one
+        if suffix == "csv" and column.name == "Region":  # in a text file, only the first of merged cells is filled
             tables[0].columns[i] = replace(column, values=[row[i].value for row in plan.area.body])
     return tables
 
 
 def _without_picture(content: bytes) -> bytes:
-    """The file without the picture of its first page, which is half of it."""
+    """The file without the picture of its first page, which takes half of the file's size."""
     if not content.startswith(b"PK"):
         return content
     file = io.BytesIO()

@@ -19,7 +19,7 @@ Write = Callable[[Frame, Path], None]
 
 @dataclass(frozen=True)
 class PandasFile:
-    """A file to be written. `change` is what a reader can know at best of the table after it."""
+    """A file to be written. `change` turns the table into what a reader can recover of it at best."""
 
     suffix: str
     write: Write
@@ -101,7 +101,7 @@ def _grouped(frame: Frame) -> Frame:
 
 
 def _grouped_names(known: KnownTable) -> None:
-    """The name of the rows stands in a row of its own, like the heading of a section, and stays there."""
+    """The name of the rows is in a separate row, like the heading of a section, and stays there."""
     label, *figures = known.columns
     known.columns = [Column("column_1", "label", [label.name, *label.values])]
     known.columns += [replace(column, values=[None, *column.values]) for column in figures]

@@ -97,7 +97,7 @@ class Plan:
         return self.sheets[0].areas[0]
 
     def known(self) -> list[KnownTable]:
-        """The tables of the workbook, with the rows in which they stand."""
+        """The tables of the workbook, with the rows that they occupy."""
         tables: list[KnownTable] = []
         for area in (area for sheet in self.sheets for area in sheet.areas):
             lines = [area.first + i + 1 for i in range(len(area.body)) if area.body[i][0].value in _names(area.known)]
@@ -203,7 +203,7 @@ def mixed_formats(plan: Plan) -> None:
 
 @feature
 def odd_formats(plan: Plan) -> None:
-    """Fractions, texts behind the number, and formats that show nothing of it."""
+    """Fractions, text after the number, and formats that hide the number."""
     if (i := _pick(plan, "rate", "whole", "amount")) is not None:
         chosen = plan.r.choice(["# ?/?", '0.0 "pcs"', '#,##0.00_);"negative"', ";;;", "0.###", '"EUR" 0.00'])
         plan.area.change(i, lambda cell: replace(cell, format=chosen))
