@@ -1,6 +1,6 @@
 """Tests the meaning that is inferred from files without a glossary."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -8,6 +8,8 @@ import pytest_asyncio
 
 from cfo_kernel.data.semantics.meaning import Role, TableKind
 from cfo_kernel.data.workspace_data import WorkspaceData
+from tests.data import made_companies
+from tests.data.made_companies import ROLES, Made
 
 
 @pytest_asyncio.fixture
@@ -45,3 +47,24 @@ async def test_balances_flows_and_references_are_told_from_each_other(data: Work
     }
     assert [(j.table, j.to_table, j.equal) for j in meaning.joins] == [("staffing", "sites", (("Site No", "Site No"),))]
     assert await data.meaning() is meaning
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("make", [made_companies.manufacturer, made_companies.trader])
+async def test_a_company_is_understood_without_a_glossary(
+    data: WorkspaceData, make: Callable[[Path], list[Made]]
+) -> None:
+    expected = make(data.scratch.parent / "data")
+    meaning = await data.meaning()
+    wrong: list[str] = []
+    joins = {f"{join.table}: {(join.column or join.equal[0][0])} -> {join.to_table}".lower() for join in meaning.joins}
+    for made in expected:
+        found = meaning.table(made.table)
+        assert found is not None
+        assert found.time_axis == made.axis
+        for column in found.columns:
+            if all(column.role not in ROLES[letter] for letter in made.columns[column.column]):
+                wrong.append(f"{made.table}.{column.column} is a {column.role}: {column.evidence}")
+        wrong += [f"{made.table}: {join}" for join in made.joins if f"{made.table}: {join}".lower() not in joins]
+    assert wrong == []
+    assert len(meaning.questions) < 5

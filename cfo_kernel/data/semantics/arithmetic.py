@@ -1,8 +1,7 @@
 """Finds sums across the columns of a table: totals of other columns, and balances that run from row to row."""
 
 from collections.abc import Iterator, Sequence
-from itertools import combinations
-from typing import Any
+from itertools import combinations, pairwise
 
 from cfo_kernel.data.semantics.facts import SumFact
 from cfo_kernel.data.semantics.key_facts import Ask
@@ -14,19 +13,29 @@ _MOST_COLUMNS = 14
 _CENT = 0.011
 _FEWEST = 5
 _MOST_FOUND = 12
-_MOST_RUNNING = 30
+_MOST_RUNNING = 6
+_MOST_ROWS = 20_000
 
 
-async def sums(table: Table, columns: Sequence[Column], ask: Ask) -> tuple[SumFact, ...]:
-    """The columns that are the sum of others in every row. Candidates come from a sample, and all rows confirm them."""
-    if len(columns) < 3:
+Sample = Sequence[Sequence[float | None]]
+"""The values of some rows, in the order of the file."""
+
+
+async def sample(table: Table, columns: Sequence[Column], ask: Ask) -> Sample:
+    """The first rows of the table, and some from its middle."""
+    if len(columns) < 2:
         return ()
     names = ", ".join(f"CAST({quoted(c.name)} AS DOUBLE)" for c in columns)
-    half = table.row_count // 2 if table.row_count > 2 * _SAMPLE else 0
     rows = [*await ask(f"SELECT {names} FROM {quoted(table.name)} LIMIT {_SAMPLE}")]  # noqa: S608 - quoted
-    if half:
+    if table.row_count > 4 * _SAMPLE:
+        half = table.row_count // 2
         rows += await ask(f"SELECT {names} FROM {quoted(table.name)} LIMIT {_SAMPLE} OFFSET {half}")  # noqa: S608
-    found = list(candidates([c.name for c in columns], rows))[:_MOST_FOUND]
+    return [[float(cell) if cell is not None else None for cell in row] for row in rows]
+
+
+async def sums(table: Table, columns: Sequence[Column], rows: Sample, ask: Ask) -> tuple[SumFact, ...]:
+    """The columns that are the sum of others in every row. Candidates come from a sample, and all rows confirm them."""
+    found = list(candidates([c.name for c in columns], rows))[:_MOST_FOUND] if len(columns) > 2 else []
     if not found:
         return ()
     wrong = ", ".join(f"count(*) FILTER (abs({_difference(fact)}) > {_CENT})" for fact in found)
@@ -42,9 +51,9 @@ def _difference(fact: SumFact) -> str:
     return f"CASE WHEN {quoted(fact.total)} IS NOT NULL THEN {value(fact.total)}{terms} END"
 
 
-def candidates(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Iterator[SumFact]:
+def candidates(names: Sequence[str], rows: Sample) -> Iterator[SumFact]:
     """The sums that hold in all rows of a sample. The longest run of neighbouring columns is tried first."""
-    columns = [[float(row[i]) if row[i] is not None else 0.0 for row in rows] for i in range(len(names))]
+    columns = [[row[i] or 0.0 for row in rows] for i in range(len(names))]
     live = [i for i, values in enumerate(columns) if any(values)][:_MOST_COLUMNS]
     done: set[int] = set()
     for total in live:
@@ -90,25 +99,42 @@ def _adds_up(columns: Sequence[Sequence[float]], total: int, plus: Sequence[int]
     return telling >= _FEWEST
 
 
-async def running(table: Table, columns: Sequence[Column], ask: Ask) -> tuple[tuple[str, str], ...]:
+async def running(table: Table, columns: Sequence[Column], rows: Sample, ask: Ask) -> tuple[tuple[str, str], ...]:
     """Pairs (balance, amount) in which each balance is that of the row before or after, plus the amount."""
-    named = [c for c in columns if c.distinct > 2][:8]
-    pairs = [(a, b) for a in named for b in named if a is not b][:_MOST_RUNNING]
-    if not pairs or table.row_count < _FEWEST:
+    at = {c.name: i for i, c in enumerate(columns) if c.distinct > 2}
+    pairs = [(a, b) for a in at for b in at if a != b and _runs_on(rows, at[a], at[b])][:_MOST_RUNNING]
+    if not pairs:
         return ()
-    at = {c.name: i for i, c in enumerate(named)}
-    values = ", ".join(f"CAST({quoted(c.name)} AS DOUBLE) AS v{i}" for i, c in enumerate(named))
+    values = ", ".join(f"CAST({quoted(name)} AS DOUBLE) AS v{i}" for name, i in at.items())
     lags = ", ".join(f"lag(v{i}) OVER (ORDER BY r) AS b{i}, lead(v{i}) OVER (ORDER BY r) AS n{i}" for i in at.values())
     tests = ", ".join(
         f"count(*) FILTER (abs(v{i} - b{i} - v{j}) < {_CENT} AND v{j} <> 0),"
         f" count(*) FILTER (abs(v{i} - n{i} - v{j}) < {_CENT} AND v{j} <> 0),"
         f" count(*) FILTER (v{i} IS NOT NULL AND v{j} <> 0)"
-        for i, j in ((at[a.name], at[b.name]) for a, b in pairs)
+        for i, j in ((at[a], at[b]) for a, b in pairs)
     )
-    numbered = f"SELECT {values}, row_number() OVER () AS r FROM {quoted(table.name)} LIMIT 20000"  # noqa: S608 - quoted
+    numbered = f"SELECT {values}, row_number() OVER () AS r FROM {quoted(table.name)} LIMIT {_MOST_ROWS}"  # noqa: S608
     [row] = await ask(f"SELECT {tests} FROM (SELECT *, {lags} FROM ({numbered}) AS a) AS b")  # noqa: S608 - quoted
     return tuple(
-        (a.name, b.name)
-        for (a, b), (down, up, rows) in zip(pairs, zip(*[iter(row)] * 3, strict=True), strict=True)
-        if rows >= _FEWEST and max(down, up) >= 0.9 * (rows - 2)
+        pair
+        for pair, (down, up, rows) in zip(pairs, zip(*[iter(row)] * 3, strict=True), strict=True)
+        if _is_most(max(down, up), rows)
     )
+
+
+def _runs_on(rows: Sample, balance: int, amount: int) -> bool:
+    """Whether it holds in the rows of a sample."""
+    down = up = tested = 0
+    for before, after in pairwise(rows):
+        values = before[balance], after[balance], before[amount], after[amount]
+        if None in values or not values[3] or not values[2]:
+            continue
+        first, last, earlier, later = (value or 0.0 for value in values)
+        tested += 1
+        down += abs(last - first - later) < _CENT
+        up += abs(first - last - earlier) < _CENT
+    return _is_most(max(down, up), tested)
+
+
+def _is_most(right: int, tested: int) -> bool:
+    return tested >= _FEWEST and right >= 0.9 * (tested - 2)

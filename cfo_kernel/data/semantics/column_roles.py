@@ -38,16 +38,19 @@ class TableContext:
 
     @property
     def key(self) -> tuple[str, ...]:
-        """The grain of the table: the key whose columns are most like codes."""
+        """The grain of the table: the range of codes that a row is, or the key whose columns are most like codes."""
+        if ranges := [pair for pair in self.facts.ordered if pair[0] not in self.dates]:
+            return ranges[0]
         return min(self.facts.keys, key=self._key_rank, default=())
 
-    def _key_rank(self, key: tuple[str, ...]) -> tuple[bool, bool, int]:
+    def _key_rank(self, key: tuple[str, ...]) -> tuple[bool, bool, bool, int]:
         column = self.table.column(key[0])
         names = [c.name for c in self.table.columns]
         is_coded = all(says(name, Sense.CODE) or name in self.dates for name in key)
         is_named = len(key) == 1 and says(key[0], Sense.NAME)
-        return (is_named or (column is not None and column.kind is Kind.TIME and len(key) == 1), not is_coded,
-                names.index(key[0]))  # fmt: skip
+        is_moment = column is not None and column.kind is Kind.TIME and len(key) == 1
+        has_line = any(says(name, Sense.LINE) for name in key)
+        return (is_named or is_moment, not has_line, not is_coded, names.index(key[0]))
 
 
 def column_meaning(column: Column, context: TableContext) -> ColumnMeaning:
@@ -169,10 +172,10 @@ def _code_number(column: Column, context: TableContext) -> ColumnMeaning | None:
         return found
     if says(name, Sense.LINE) and name != context.table.columns[0].name:
         return _said(name, Role.CODE, 0.85, "it numbers the lines of a group")
-    if found := _key_number(column, context):
-        return found
     if any(name == high for _, high in context.facts.ordered):
         return _said(name, Role.CODE, 0.85, "it is the end of a range of codes")
+    if found := _key_number(column, context):
+        return found
     if says(name, Sense.ATTRIBUTE) and column.distinct <= _FEW:
         return _said(name, Role.ATTRIBUTE, 0.75, f"the name says {word_of(name, Sense.ATTRIBUTE)!r}")
     if says(name, Sense.CODE) and not says_any(name, (Sense.FLOW, Sense.AMOUNT, Sense.STOCK, Sense.COUNT)):
@@ -214,7 +217,7 @@ def _parts(name: str, facts: TableFacts) -> tuple[str, ...]:
 
 def _measure(column: Column, context: TableContext) -> tuple[Role, float, tuple[str, ...]]:
     name = column.name
-    if found := _ratio(column):
+    if found := _ratio(column, context):
         return found
     if stock := context.stocks.get(name):
         if not stock.is_doubtful:
@@ -228,10 +231,12 @@ def _measure(column: Column, context: TableContext) -> tuple[Role, float, tuple[
     return Role.FLOW, 0.75, (when,)
 
 
-def _ratio(column: Column) -> tuple[Role, float, tuple[str, ...]] | None:
+def _ratio(column: Column, context: TableContext) -> tuple[Role, float, tuple[str, ...]] | None:
     """The role of a figure that is never added up, if the name or the format shows that it is one."""
     name, parts = column.name, column_names.words(column.name)
     shown = column.format.role if column.format else ""
+    if name in context.across.periods and _is_share(column, context):
+        return Role.PERCENT, 0.8, ("all values lie between 0 and 1",)
     if shown in ("percent", "points"):
         return Role.PERCENT, 0.9, ("the values are percentages",)
     if is_price(name):
@@ -243,6 +248,17 @@ def _ratio(column: Column) -> tuple[Role, float, tuple[str, ...]] | None:
     if says(name, Sense.PERCENT) and not says(name, Sense.AMOUNT) and _is_fraction(column):
         return Role.PERCENT, 0.75, (f"the name says {word_of(name, Sense.PERCENT)!r}",)
     return None
+
+
+def _is_share(column: Column, context: TableContext) -> bool:
+    """Whether the figures of all periods are fractions of 1."""
+    columns = [c for name in context.across.periods if (c := context.table.column(name)) and c.distinct]
+    try:
+        ends = [(float(c.minimum or 0), float(c.maximum or 0)) for c in columns]
+    except ValueError:
+        return False
+    is_inside = all(low >= 0 and high <= 1 for low, high in ends)
+    return is_inside and any(c.scale > 0 or c.type in ("DOUBLE", "FLOAT") for c in columns) and column.distinct > 0
 
 
 _PER = re.compile(r"/|\b(?:per|pro|par|por)\b", re.IGNORECASE)

@@ -33,6 +33,7 @@ _SCALES = {
     "lakhs": 10**5,
     "crores": 10**7,
 }
+_FEWEST = 5
 _MOST_QUESTIONS = 4
 
 
@@ -126,7 +127,7 @@ def _table(context: TableContext, found: References) -> TableMeaning:
         parent=parent.columns[0] if parent else None,
         label=label,
         totals=any(d.kind is DecisionKind.TOTALS for d in table.decisions) and bool(context.across.periods),
-        columns=tuple(_repeated(c, facts) for c in columns),
+        columns=tuple(_repeated(c, table, facts) for c in columns),
     )
 
 
@@ -138,9 +139,10 @@ def _kind(context: TableContext, columns: Sequence[ColumnMeaning], found: Refere
         return TableKind.STATEMENT, "its columns are periods"
     if context.is_validity and (context.facts.panel or len(context.key) != 1):
         return TableKind.MAPPING, "all its figures are rates or prices of a key"
-    if any(low in context.table.model_dump_json() for low, _ in context.facts.ordered if low not in context.dates):
+    if any(low not in context.dates for low, _ in context.facts.ordered):
         return TableKind.MAPPING, "its rows are ranges of codes"
-    stocks = [c for c in figures if c.role is Role.STOCK]
+    running = {balance for balance, _ in context.facts.running}
+    stocks = [c for c in figures if c.role is Role.STOCK and c.column not in running]
     if context.facts.panel and stocks and 2 * len(stocks) >= len(figures):
         return TableKind.SNAPSHOT, "each key has one row for each date, with balances"
     if context.axis and figures and not (context.table.name in found.targets() and len(context.key) == 1):
@@ -167,12 +169,13 @@ def _scale(text: str) -> str | None:
     return written[1] if written and written[1] in _SCALES else units.scale_of(text) if "," not in text else None
 
 
-def _repeated(column: ColumnMeaning, facts: TableFacts) -> ColumnMeaning:
-    """The column, with the document that its values belong to if they are repeated on each of the document's lines."""
+def _repeated(column: ColumnMeaning, table: Table, facts: TableFacts) -> ColumnMeaning:
+    """The column, with the document it belongs to if its values are repeated on each of the document's lines."""
     if column.role not in (Role.FLOW, Role.AMOUNT) or column.once_for:
         return column
     group = next((g for g in facts.groups if column.column in g.constant and (g.once or _is_document(g.by))), None)
-    if group is None or group.groups < 5:
+    profile = table.column(column.column)
+    if group is None or group.groups < _FEWEST or profile is None or profile.distinct < max(_FEWEST, group.groups / 10):
         return column
     evidence = f"it has the same value in all rows of each {group.by}"
     return column.model_copy(update={"once_for": (group.by,), "evidence": (*column.evidence, evidence)})

@@ -47,12 +47,11 @@ def _intervals(
     entity = [name for name in target.grain if name not in (low, high)]
     if len(entity) != 1:
         return
-    for meaning in meanings:
-        source = _same_thing(meaning, target, entity[0], found, relations)
-        if source is None:
-            continue
-        axes = [meaning.time_axis] if meaning.time_axis else _axes_of(meaning.table, meanings, found)
-        for axis in axes:
+    sources = [(m, s) for m in meanings if (s := _same_thing(m, target, entity[0], found, relations))]
+    dated = {meaning.table for meaning, _ in sources if meaning.time_axis}
+    for meaning, source in sources:
+        through = [a for a in _axes_of(meaning.table, meanings, found) if a.partition(".")[0] not in dated]
+        for axis in [meaning.time_axis] if meaning.time_axis else through:
             yield JoinMeaning(
                 kind="interval", table=meaning.table, to_table=target.table, equal=((source.columns[0], entity[0]),),
                 column=axis, low=low, high=high, matched=source.matched, rows=source.distinct, confidence=0.85,

@@ -23,7 +23,7 @@ async def keys(table: Table, ask: Ask) -> tuple[tuple[str, ...], ...]:
 
     A set of columns is tried on the first rows before all of them, because most sets fail there.
     """
-    single = [c for c in table.columns if may_be_key(c) and table.is_unique(c)]
+    single = [c for c in table.columns if may_be_key(c) and table.is_unique(c) and _names_rows(table, c)]
     if single:
         return tuple((c.name,) for c in sorted(single, key=_is_figure)[:_MOST_KEYS])
     parts = [c for c in table.columns if may_be_key(c) and not c.nulls and c.distinct > 1]
@@ -37,6 +37,14 @@ async def keys(table: Table, ask: Ask) -> tuple[tuple[str, ...], ...]:
         if found:
             return tuple(tuple(c.name for c in columns) for columns in found[:_MOST_KEYS])
     return ()
+
+
+def _names_rows(table: Table, column: Column) -> bool:
+    """Whether a unique column may name the rows. Whole numbers that only happen to differ do not."""
+    if not _is_figure(column) or column is table.columns[0]:
+        return True
+    span = int(column.maximum or 0) - int(column.minimum or 0)
+    return span <= 2 * table.row_count
 
 
 def may_be_key(column: Column) -> bool:

@@ -25,7 +25,7 @@ from cfo_kernel.errors import QueryError
 from cfo_kernel.values import Value
 
 _Facts = TypeVar("_Facts", TableFacts, RelationFacts)
-_AT_ONCE = 2
+_AT_ONCE = 1  # a second SQL worker takes longer to start than the queries of most workspaces
 
 
 @dataclass

@@ -34,7 +34,7 @@ class References:
 def references(tables: Tables, facts: Mapping[str, TableFacts], relations: RelationFacts) -> References:
     """The references: columns of which nearly all values occur in the key of a table."""
     by_column: dict[tuple[str, str], list[Inclusion]] = {}
-    for inclusion in relations.inclusions:
+    for inclusion in _with_series(relations.inclusions, tables):
         by_column.setdefault((inclusion.table, inclusion.columns[0]), []).append(inclusion)
     found: dict[tuple[str, str], Inclusion] = {}
     parents: dict[str, Inclusion] = {}
@@ -47,11 +47,38 @@ def references(tables: Tables, facts: Mapping[str, TableFacts], relations: Relat
             continue
         others = [i for i in holding if i.to_table != i.table]
         things = sorted(_things(others, tables, facts), key=lambda i: _rank(i, tables, facts))
-        if things:
-            found[place] = things[0]
-        taken = {i.to_table for i in things[:1]}
+        best = [i for i in things if _one_form(i, things[0], tables)]
+        if best:
+            found[place] = best[0]
+        joins += best[1:]
+        taken = {i.to_table for i in best}
         joins += [i for i in others if i.to_table not in taken and _is_join(i, tables, facts)]
     return References(found, parents, tuple(joins))
+
+
+def _with_series(inclusions: Sequence[Inclusion], tables: Tables) -> Iterator[Inclusion]:
+    """The inclusions. Those in tables of one form, such as the orders of two years, count together."""
+    together: dict[tuple[object, ...], list[Inclusion]] = {}
+    for inclusion in inclusions:
+        form, own = _form(tables[inclusion.to_table]), _form(tables[inclusion.table])
+        alone = inclusion.to_table if own == form else ""  # files of one form do not refer to each other
+        place = (inclusion.table, inclusion.columns, inclusion.to_columns, form, alone)
+        together.setdefault(place, []).append(inclusion)
+    for found in together.values():
+        matched = sum(i.matched for i in found)
+        if len(found) > 1 and matched <= found[0].distinct:
+            yield from (i.model_copy(update={"matched": matched}) for i in found)
+        else:
+            yield from found
+
+
+def _form(table: Table) -> tuple[tuple[str, Kind], ...]:
+    return tuple((c.name, c.kind) for c in table.columns)
+
+
+def _one_form(one: Inclusion, other: Inclusion, tables: Tables) -> bool:
+    is_same = one.to_columns == other.to_columns and one.matched == other.matched
+    return is_same and _form(tables[one.to_table]) == _form(tables[other.to_table])
 
 
 def _column(tables: Tables, table: str, name: str) -> Column:
@@ -101,11 +128,9 @@ def _things(inclusions: Sequence[Inclusion], tables: Tables, facts: Mapping[str,
         column, other = _column(tables, table.name, source), _column(tables, target.name, key)
         if column.kind is Kind.TIME:
             continue
-        is_own_key = (source,) in facts[table.name].keys
+        is_own_key = facts[table.name].keys[:1] == ((source,),)
         is_smaller = column.distinct < other.distinct or _attributes(table, source) < _attributes(target, key)
-        if is_own_key and not is_smaller:
-            continue
-        if not is_key and ((is_own_key and not is_smaller) or table.row_count > 20 * target.row_count):
+        if is_own_key and not (is_key and is_smaller):
             continue
         yield inclusion
 

@@ -13,7 +13,7 @@ from cfo_kernel.sql_text import quoted
 _MOST_PAIRS = 400
 _BATCH = 8
 _FEW = 20
-_SMALL_NUMBERS = 100
+_DENSE = 0.5
 Place = tuple[Table, Column]
 
 
@@ -67,7 +67,8 @@ def _may_refer(column: Column, key: Column, target: Table) -> bool:
     if column.kind is Kind.NUMBER:
         low, high = _ends(column), _ends(key)
         is_inside = low[0] >= high[0] and low[1] <= high[1]
-        return is_named or (is_inside and high[1] >= _SMALL_NUMBERS and says(column.name, Sense.CODE))
+        is_dense = key.distinct > _DENSE * (high[1] - high[0] + 1)  # anything between its ends is one of its values
+        return is_named or (is_inside and not is_dense and says(column.name, Sense.CODE))
     if column.values is not None and key.values is not None:
         return True
     return is_named or (key.distinct >= _FEW and _shape(column) == _shape(key))

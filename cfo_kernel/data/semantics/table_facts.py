@@ -28,18 +28,25 @@ async def table_facts(table: Table, ask: Ask) -> TableFacts:
     columns = table.columns[:_MOST_COLUMNS]
     wide = across(columns)
     numbers = [c for c in columns if c.kind is Kind.NUMBER]
-    measures = [c for c in numbers if c.name not in wide.periods][:_MOST_MEASURES]
+    measures = [c for c in numbers if c.name not in wide.periods and not _names_thing(c)][:_MOST_MEASURES]
     keys = await key_facts.keys(table, ask)
+    rows = await arithmetic.sample(table, measures, ask)
     return TableFacts(
         keys=keys,
         numbers=await _numbers(table, numbers, ask),
         dates=await _dates(table, columns, ask),
         groups=await _groups(table, columns, ask),
         panel=await _panel(table, keys, measures, ask),
-        sums=await arithmetic.sums(table, measures, ask),
-        running=await arithmetic.running(table, measures, ask),
+        sums=await arithmetic.sums(table, measures, rows, ask),
+        running=await arithmetic.running(table, measures, rows, ask),
         ordered=await _ordered(table, columns, ask),
     )
+
+
+def _names_thing(column: Column) -> bool:
+    """Whether the numbers of a column name things, such as accounts, instead of measuring them."""
+    is_named = says(column.name, Sense.CODE) or says(column.name, Sense.LINE) or is_period(column)
+    return is_named and key_facts.may_be_key(column)
 
 
 async def _numbers(table: Table, columns: Sequence[Column], ask: Ask) -> dict[str, NumberFacts]:

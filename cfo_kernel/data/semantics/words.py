@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from functools import lru_cache
 
-from cfo_kernel.data.vocabulary import plain
+from cfo_kernel.data.vocabulary import listed, plain
 
 _PART = re.compile(r"[a-z]+|\d+|[#%]")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -97,7 +97,9 @@ _WORDS: dict[Sense, str] = {
     Sense.VALUED: "at_cost at_market valued zu_einstandspreisen zu_kosten au_cout al_coste al_costo a_custo",
     Sense.FLOW: (
         "-umsatz -umsatze -erlose -kosten -stunden -aufwand -zugang -abgang -omzet -kostnad -kostnader -timmar "
-        "sales revenue revenues turnover income cost costs expense expenses spend spending fees fee charges charge"
+        "interest interests repayment repayments zinsen zinsaufwand tilgung interets intereses interessi juros rente"
+        " ranta odsetki 利息 sales revenue revenues turnover income cost costs expense expenses spend"
+        " spending fees fee charges charge"
         " payment payments paid received receipts purchases purchased sold shipped ordered produced visits orders"
         " hours debit credit debits credits movement movements discount discounts freight tax taxes vat"
         " refund refunds refunded impressions clicks conversions donations"
@@ -311,7 +313,11 @@ def _split(text: str) -> tuple[tuple[str, ...], ...]:
 
 
 _TABLE = {sense: _split(words) for sense, words in _WORDS.items()}
-_KEY_WORDS = frozenset(word[0] for word in _TABLE[Sense.CODE] if len(word) == 1) - {"account", "acct", "konto"}
+_KEY_WORDS = listed(
+    "id ids key code codes no nr number num # ref reference uuid guid nummer numero n codigo clave codice kod numer"
+    " identifiant referencia riferimento von de du des del di da the of"
+)
+"""Words that do not say what a code is about."""
 
 
 @lru_cache(maxsize=1 << 14)
@@ -350,13 +356,14 @@ def _holds(name: str, said: tuple[str, ...], phrase: tuple[str, ...]) -> bool:
 @lru_cache(maxsize=1 << 14)
 def subject(name: str) -> frozenset[str]:
     """The words of a name that say what it is about: `Customer No` is about a customer."""
-    return frozenset(_stem(word) for word in tokens(name) if word not in _KEY_WORDS and not word.isdigit())
+    said = [word for word in tokens(name) if not word.isdigit()]
+    return frozenset(_stem(word) for word in said if word not in _KEY_WORDS) or frozenset(said)
 
 
 def about_same(one: str, other: str) -> bool:
     """Whether two names are about the same thing: equal words, or one word that abbreviates or begins the other."""
     first, second = subject(one), subject(other)
-    if first & second:
+    if first & second or one.lower() == other.lower():
         return True
     return any(_shortens(a, b) or _shortens(b, a) for a in first for b in second)
 
