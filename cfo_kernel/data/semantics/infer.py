@@ -170,7 +170,7 @@ def _scale(text: str) -> str | None:
 
 
 def _repeated(column: ColumnMeaning, table: Table, facts: TableFacts) -> ColumnMeaning:
-    """The column, with the document it belongs to if its values are repeated on each of the document's lines."""
+    """The column, with the document that its values belong to if they are repeated on each of the document's lines."""
     if column.role not in (Role.FLOW, Role.AMOUNT) or column.once_for:
         return column
     group = next((g for g in facts.groups if column.column in g.constant and (g.once or _is_document(g.by))), None)
