@@ -73,7 +73,7 @@ class Models:
         self._clients = AsyncExitStack()
 
     def load(self) -> None:
-        """Imports the packages that `opened` needs. A separate method, so that callers can run it in a thread.
+        """Imports the packages that `opened` needs. This is a separate method so that callers can run it in a thread.
 
         `opened` reports missing packages.
         """

@@ -26,7 +26,7 @@ def storage_failed(what: str, error: OSError) -> StorageFailed:
 def undone(moved: Path | None, original: Path) -> Generator[None]:
     """Moves a folder back from the trash if the database cannot remove its row, for example because the disk is full.
 
-    The error is then correct in saying that nothing was deleted.
+    Otherwise the error would wrongly say that nothing was deleted.
     """
     try:
         yield
