@@ -86,7 +86,7 @@ class Compiler:
         return names
 
     def _check_filters(self, node: Aggregate) -> None:
-        """Raises `PlanInvalid` if a figure has its own filter on a table whose rows hold until the next one.
+        """Raises `PlanInvalid` if a figure has its own filter on a table whose rows are valid until the next one.
 
         Such a filter would apply only after the next row was found without it.
         """

@@ -153,7 +153,7 @@ def _with_all_names(
 def _otherwise_separated(
     records: Sequence[Record], rows: list[Row], width: int, dialect: Dialect
 ) -> tuple[list[Row], int, list[Decision] | None]:
-    """The rows with the first one divided by another separator, if that gives a name for each column."""
+    """The rows, with the first one divided by another separator if that gives each column a name."""
     first = next((i for i, record in enumerate(records) if record.text.strip()), 0)
     if len(rows[first]) >= width or width < 2:
         return rows, width, None

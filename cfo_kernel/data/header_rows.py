@@ -1,8 +1,8 @@
 """Finds the rows of a raw table that hold its header: one row, or several rows that together name the columns.
 
-The evidence comes from the kinds of the cells. The data begins with the first row that has a value of its column's
-kind: a figure in a column of figures. The rows above it are titles, the header, rows of units, and section labels. A
-row of numbers can be a header only if they are periods: years, months such as 202401, months 1 to 12, or days past due.
+Rows are judged by the kinds of their cells. The data begins with the first row that has a value of its column's kind: a
+figure in a column of figures. The rows above it are titles, the header, rows of units, and section labels. A row of
+numbers can be a header only if they are periods: years, months such as 202401, months 1 to 12, or days past due.
 """
 
 from collections.abc import Sequence

@@ -136,7 +136,7 @@ class RollUps:
         return NodeSelection(tree, ColumnRef(ref.table, key), nodes, weights, clash)
 
     def parent_selections(self, node: Aggregate | None) -> Iterator[tuple[Filter, NodeSelection]]:
-        """The filters that name a parent, each with its selection: the aggregate's own, or the plan's if it is None."""
+        """The filters of the aggregate, or of the plan if it is None, that name a parent, each with its selection."""
         for wanted in node.where if node else self.filters:
             if (selection := self.selection(wanted)) and selection.is_rolled:
                 yield wanted, selection

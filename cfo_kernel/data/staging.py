@@ -55,7 +55,7 @@ def load(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> tu
 def _load_clean(
     connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path
 ) -> tuple[SourceRows, list[Decision]] | None:
-    """Loads a large file that needs no decisions. Returns None if this file does, or is not large."""
+    """Loads a file if it is large and needs no decisions. Otherwise, returns None."""
     sample = clean_csv.write_sample(path, scratch / "sample")
     if sample is None:
         return None

@@ -32,7 +32,7 @@ class ColumnRef:
 class Span:
     """The part of a join that compares a value with the two ends of a range, both included. An empty end is open.
 
-    Without `high`, a row holds from its `low` until the next `low` of the rows with the same key.
+    Without `high`, a row is valid from its `low` until the next `low` among the rows with the same key.
     """
 
     value: ColumnRef
@@ -88,7 +88,7 @@ class TableJoin:
 
     @property
     def lasts_until_next(self) -> bool:
-        """Whether a row of `table` holds until the next row with the same key."""
+        """Whether a row of `table` is valid until the next row with the same key."""
         return self.span is not None and self.span.high is None
 
     @property
@@ -100,15 +100,15 @@ class TableJoin:
     def source(self, conditions: Sequence[str] = (), *, numbered: bool = False) -> str:
         """The joined table in a FROM clause.
 
-        The `conditions` of the plan on this table apply before the next row is found for each, because a price list may
-        contain several lists.
+        The plan's `conditions` on this table apply before the next row of each row is found, because a table of prices
+        may contain several lists.
         """
         if self.span is None or self.span.high is not None:
             return table_source(self.table, numbered=numbered)
         low = quoted(self.span.low.column.name)
         keys = ", ".join(quoted(right.column.name) for _, right in self.pairs)
         partition = f"PARTITION BY {keys} " if keys else ""
-        # GROUPS, not ROWS, so that two rows with the same start both hold: the checks then find the repeated rows.
+        # GROUPS, not ROWS, so that two rows with the same start are both valid: the checks then find the repeated rows.
         window = f"{partition}ORDER BY {low} GROUPS BETWEEN 1 FOLLOWING AND 1 FOLLOWING"
         until = f"min({low}) OVER ({window}) AS {quoted(hidden_name(self.table, '_until'))}"
         where = " AND ".join([f"{quoted(self.table.name)}.{low} IS NOT NULL", *conditions])

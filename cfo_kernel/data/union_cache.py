@@ -47,7 +47,10 @@ class UnionCache:
         """The names that the parts had as separate tables."""
 
     async def united(self, datasets: Sequence[Dataset], files: Files) -> tuple[Sequence[Dataset], Files, bool]:
-        """The datasets and files, with unions. The last value is False if another attempt might combine more."""
+        """The datasets and files, with unions in place of their parts.
+
+        The last value is False if another attempt might combine more.
+        """
         self.folders, self.parts = set(), set()
         parts = [part for dataset in datasets for part in _parts(dataset)]
         if len(parts) < 2:

@@ -126,7 +126,7 @@ def test_what_is_no_table_is_refused_for_its_reason(ingest: Ingest, name: str) -
 
 def test_a_file_that_is_too_large_is_refused(ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(json_reader, "_MAX_BYTES", 1 << 20)
-    with pytest.raises(FileTooLarge, match="more than 1 MB"):
+    with pytest.raises(FileTooLarge, match="larger than 1 MB"):
         ingest("large.json", f'["{"x" * (1 << 20)}"]')
 
 

@@ -16,7 +16,7 @@ _FEWEST = 2
 
 
 class Across(NamedTuple):
-    """The period of each column that is one, and the columns of totals, with the columns that they add up."""
+    """The period of each column that is one, and the columns of totals, each with the columns that it adds up."""
 
     periods: dict[str, str]
     totals: dict[str, tuple[str, ...]]
