@@ -178,19 +178,19 @@ class StorageFailed(Conflict):
 
 
 class MeaningChanged(Conflict):
-    """Someone else has changed the glossary since it was read. The message shows how. Read it again, then change it."""
+    """The glossary has changed since it was read. The message shows the changes. Read it again, then change it."""
 
     code = "meaning_changed"
 
 
 class MeaningVersionMissing(Conflict):
-    """A change of the glossary must name the version that it changes. Send the ETag that was read as `If-Match`."""
+    """A change to the glossary must name the version that it is based on. Send that version's ETag as `If-Match`."""
 
     code = "meaning_version_missing"
 
 
 class NothingToUndo(Conflict):
-    """No earlier version of the glossary is kept, or all its changes have been undone."""
+    """There is no earlier version of the glossary, or all of its changes have already been undone."""
 
     code = "nothing_to_undo"
 
@@ -266,13 +266,13 @@ class GlossaryNameUnknown(GlossaryProblem):
 
 
 class MeasureCircular(GlossaryProblem):
-    """A measure refers to itself through others. The message names the circle. Change one of their expressions."""
+    """A measure refers to itself through other measures. The message shows the cycle. Change one of the expressions."""
 
     code = "measure_circular"
 
 
 class JoinDoesNotHold(GlossaryProblem):
-    """The rows do not join as the glossary says. The message has the counts. Correct the columns of the join."""
+    """The rows do not match as the join requires. The message states the counts. Correct the columns of the join."""
 
     code = "join_does_not_hold"
 
