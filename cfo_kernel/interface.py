@@ -6,7 +6,7 @@ only the interface, and the same scenarios test both implementations.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Generator, Sequence
+from collections.abc import AsyncIterator, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
@@ -20,6 +20,7 @@ from cfo_kernel.data.result_pages import PageRequest as PageRequest
 from cfo_kernel.data.result_pages import ResultPage as ResultPage
 from cfo_kernel.data.result_pages import RowSelection as RowSelection
 from cfo_kernel.data.result_pages import Sort as Sort
+from cfo_kernel.data.semantics.stated_meaning import StatedMeaning as StatedMeaning
 from cfo_kernel.data.tables import Dataset, Table
 from cfo_kernel.events import FinishedRun, Numbered, Status, Usage
 from cfo_kernel.events import UsageTotals as UsageTotals
@@ -101,6 +102,19 @@ class Glossary(Value):
     tables: tuple[GlossaryTable, ...] = ()
     questions: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+
+
+class MeaningVersion(Value):
+    """A version of the glossary, with its difference from the version before.
+
+    `origin` says how it came about: an edit or an undo through a workbench, or a change of the file by hand.
+    """
+
+    number: int
+    version: str
+    at: datetime
+    origin: Literal["file", "edit", "undo"]
+    difference: str = ""
 
 
 @dataclass(frozen=True)
@@ -350,6 +364,33 @@ class Workspace(Protocol):
 
     async def glossary(self) -> Glossary:
         """Returns the glossary in `data/datasets.yaml`, with example questions and its faults."""
+        ...
+
+    async def meaning(self) -> StatedMeaning:
+        """Returns what the tables and columns mean: inferred with evidence, and as the glossary states it.
+
+        Raises `GlossaryInvalid` if the glossary is not a text file, or `StorageFailed`.
+        """
+        ...
+
+    async def set_meaning(self, changes: Mapping[str, Any], *, version: str) -> StatedMeaning:
+        """Changes the glossary, and returns the new meaning. Comments and the order of the file stay.
+
+        `changes` have the keys of `datasets.yaml`; a value of None removes an entry. `version` is that of the meaning
+        that the caller has read. Raises `MeaningChanged` if the glossary was changed since, a `GlossaryProblem` if any
+        part of the change is wrong, `InvalidInput` or `StorageFailed`. In all these cases nothing is changed.
+        """
+        ...
+
+    async def undo_meaning(self, *, version: str) -> StatedMeaning:
+        """Undoes the last change of the glossary that is not undone yet, and returns the new meaning.
+
+        Raises `NothingToUndo`, `MeaningChanged` or `StorageFailed`.
+        """
+        ...
+
+    async def meaning_history(self) -> Sequence[MeaningVersion]:
+        """Returns the versions of the glossary that are kept, newest first. Raises `StorageFailed`."""
         ...
 
     def table(self, name: str) -> TableHandle:

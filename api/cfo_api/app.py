@@ -13,12 +13,12 @@ from cfo_api.auth_middleware import AuthMiddleware
 from cfo_api.event_feeds import EventFeeds
 from cfo_api.long_requests import LongRequests
 from cfo_api.openapi import openapi_document
-from cfo_api.routes import chat, data, health, runs, threads, workspaces
+from cfo_api.routes import chat, data, health, meaning, runs, threads, workspaces
 from cfo_kernel import Settings, __version__
 from cfo_kernel.hosts import is_loopback
 from cfo_kernel.interface import Workbench
 
-_EXPOSED_HEADERS = ("Location", "Cfo-Run-Id", "Cfo-Thread-Id", "Content-Disposition")
+_EXPOSED_HEADERS = ("Location", "Cfo-Run-Id", "Cfo-Thread-Id", "Content-Disposition", "ETag")
 
 
 def create_app(workbench: Workbench, settings: Settings, *, host: str = "127.0.0.1") -> FastAPI:
@@ -47,7 +47,7 @@ def create_app(workbench: Workbench, settings: Settings, *, host: str = "127.0.0
     app.state.closing = asyncio.Event()
     app.state.feeds = EventFeeds(app.state.closing)
     app.state.long_requests = LongRequests(settings.stream_limit, settings.client_stream_limit)
-    parts = (workspaces, data, threads, runs, chat, health)
+    parts = (workspaces, data, meaning, threads, runs, chat, health)
     app.state.routes = [route for part in parts for route in part.router.routes]
     for part in parts:
         app.include_router(part.router)
@@ -59,7 +59,7 @@ def create_app(workbench: Workbench, settings: Settings, *, host: str = "127.0.0
             CORSMiddleware,
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST", "PATCH", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "Last-Event-ID"],
             expose_headers=_EXPOSED_HEADERS,
         )
     app.openapi = lambda: openapi_document(app)

@@ -45,6 +45,18 @@ _glossary: dict[str, Any] = {
         "columns": [{"column": "amount", "name": None, "description": None, "synonyms": ["value"], "note": None}],
     }],
 }  # fmt: skip
+_meaning: dict[str, Any] = {
+    "version": "9f86d081884c7d65", "text": "company: Adventure Works Cycles\n", "problems": [],
+    "glossary": {"company": "Adventure Works Cycles", "tables": {}},
+    "meaning": {
+        "tables": [{
+            "table": "ledger", "kind": "fact", "confidence": 0.9, "evidence": ["Each row has a date and an amount."],
+            "columns": [{
+                "column": "amount", "role": "flow", "confidence": 0.8, "evidence": ["It is negative in some rows."],
+            }],
+        }],
+    },
+}  # fmt: skip
 _messages = [
     {"who": "person", "run_id": _RUN, "at": _AT, "text": "Salaries by department", "in_reply_to": None},
     {"who": "agent", "run_id": _RUN, "at": _AT, "status": "succeeded", "reply": _reply, "usage": _usage},
@@ -68,6 +80,18 @@ ANSWERS: dict[str, Any] = {
     "rename_workspace": _workspace,
     "list_open_runs": _page(_run),
     "get_glossary": _glossary,
+    "get_meaning": _meaning,
+    "set_meaning": _meaning,
+    "undo_meaning": _meaning,
+    "list_meaning_versions": _page(
+        {
+            "number": 2,
+            "version": "9f86d081884c7d65",
+            "at": _AT,
+            "origin": "edit",
+            "difference": "@@ -1 +1 @@\n-company: Adventure Works\n+company: Adventure Works Cycles",
+        }
+    ),
     "get_workspace_usage": {**_usage, "runs": 1},
     "query_workspace": {"result": _table, "text": None},
     "list_files": _page({"name": "ledger.csv", "size": 312, "modified_at": _AT}),
@@ -100,6 +124,7 @@ BODIES: dict[str, Any] = {
     "rename_workspace": {"name": "Adventure Works Cycles"},
     "query_workspace": {"sql": _SQL},
     "upload_files": {"files": ["ledger.csv"]},
+    "set_meaning": {"tables": {"ledger": {"columns": {"amount": {"role": "balance"}, "department": None}}}},
     "unite_files": {"name": "sales", "files": ["sales_2023.csv", "sales_2024.csv"]},
     "create_thread": {"message": "Salaries by department"},
     "rename_thread": {"title": "Salaries"},
@@ -120,6 +145,7 @@ PARAMETERS: dict[str, Any] = {
     "sort": "-amount,department",
     "filter": '[{"column": "department", "op": "=", "value": "Sales"}]',
     "Idempotency-Key": "3f8b2c1e-6c1f-4a52-9a53-2f6a3c0f5d11",
+    "If-Match": '"9f86d081884c7d65"',
     "last-event-id": 1,
 }
 PROBLEMS: dict[int, tuple[str, str]] = {
@@ -135,8 +161,17 @@ PROBLEMS: dict[int, tuple[str, str]] = {
         "events_pruned",
         "The events of this run were pruned (CFO_JOURNAL_DAYS). Its reply is still among the thread's messages.",
     ),
+    412: (
+        "meaning_changed",
+        "The glossary was changed after you had read it. Read it again, then make your change. What changed:\n"
+        "@@ -1 +1 @@\n-company: Adventure Works\n+company: Adventure Works Cycles",
+    ),
     413: ("body_too_large", "The body is too large: the limit is 1 MB. Send less, or upload it as a file."),
     422: ("empty_message", "The message is empty. Write a question."),
+    428: (
+        "meaning_version_missing",
+        "A change has to name the version that it changes. Send the ETag as If-Match.",
+    ),
     429: (
         "too_many_streams",
         "Too many streams, waiting chats, uploads and downloads are open: 200, the limit for one client "

@@ -27,6 +27,8 @@ STATUS: dict[type[CfoError], int] = {
     errors.NotFound: 404,
     errors.EventsPruned: 410,
     errors.Conflict: 409,
+    errors.MeaningChanged: 412,
+    errors.MeaningVersionMissing: 428,
     errors.OtherRoot: 503,
     errors.OtherLoop: 503,
     errors.StorageFailed: 503,

@@ -64,7 +64,7 @@ class ColumnNotes(Value):
     unit: _Unit | None = None
     values: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     role: Annotated[Role | None, BeforeValidator(named_role)] = None
-    scale: Annotated[int | None, BeforeValidator(scale_number), Field(ge=1)] = None
+    scale: Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(scale_number)] = None
     date_kind: DateKind | None = None
     refers_to: str | None = None
     once_per: _Names = ()
@@ -122,7 +122,7 @@ class MeasureNotes(Value):
     where: dict[str, Scalar | list[Scalar]] = Field(default_factory=dict)
     description: str | None = None
     synonyms: tuple[str, ...] = ()
-    unit: Annotated[str | None, Field(min_length=1, max_length=40)] = None
+    unit: Annotated[str, Field(min_length=1, max_length=40)] | None = None
     better: Literal["higher", "lower"] | None = None
 
 
@@ -167,7 +167,7 @@ class GlossaryFile(Value):
     """
 
     company: str | None = None
-    fiscal_year_start: Annotated[int | None, BeforeValidator(month_number), Field(ge=1, le=12)] = None
+    fiscal_year_start: Annotated[Annotated[int, Field(ge=1, le=12)] | None, BeforeValidator(month_number)] = None
     tables: dict[str, TableNotes] = Field(default_factory=dict)
     union: dict[str, _Members] = Field(default_factory=dict)
 

@@ -156,6 +156,11 @@ class WorkspaceData:
                 self._schema = await self._read_schema(index, self._written)
             return self._schema
 
+    async def glossary_faults(self, text: str) -> tuple[GlossaryProblem, ...]:
+        """The faults that the glossary would have with this text. Raises `StorageFailed`."""
+        written = await asyncio.to_thread(glossary_reader.read_text, text)
+        return (await self._read_schema(await self._cache.index(), written)).glossary_faults
+
     async def meaning(self) -> Meaning:
         """What the tables mean: inferred from their rows, and overruled by the glossary column by column.
 

@@ -135,6 +135,7 @@ class ApiClient:
         params: Mapping[str, Any] | None = None,
         json: Any = None,
         idempotency_key: str | None = None,
+        if_match: str | None = None,
         may_repeat: bool | None = None,
         read_timeout: float = _READ_TIMEOUT,
     ) -> httpx2.Response:
@@ -149,6 +150,7 @@ class ApiClient:
         """
         self.use()
         headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
+        headers |= {} if if_match is None else {"If-Match": f'"{if_match}"'}
         timeout = httpx2.Timeout(read_timeout, connect=_CONNECT_TIMEOUT, pool=None)
         if may_repeat is None:
             may_repeat = method in ("GET", "PATCH") or idempotency_key is not None

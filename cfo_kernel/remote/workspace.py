@@ -1,6 +1,6 @@
 """A workspace on a server."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,16 @@ from cfo_kernel.data.file_names import safe_name
 from cfo_kernel.data.scope import nearest
 from cfo_kernel.data.tables import Dataset, Table
 from cfo_kernel.errors import UnknownTable
-from cfo_kernel.interface import DataFile, Direct, Download, Glossary, OpenRun, UsageTotals
+from cfo_kernel.interface import (
+    DataFile,
+    Direct,
+    Download,
+    Glossary,
+    MeaningVersion,
+    OpenRun,
+    StatedMeaning,
+    UsageTotals,
+)
 from cfo_kernel.remote.address import segment
 from cfo_kernel.remote.api_client import SLOW_READ_TIMEOUT, ApiClient
 from cfo_kernel.remote.run import frame
@@ -29,9 +38,12 @@ workspace_info: TypeAdapter[WorkspaceInfo] = TypeAdapter(WorkspaceInfo)
 _file: TypeAdapter[DataFile] = TypeAdapter(DataFile)
 _dataset: TypeAdapter[Dataset] = TypeAdapter(Dataset)
 _glossary: TypeAdapter[Glossary] = TypeAdapter(Glossary)
+_meaning: TypeAdapter[StatedMeaning] = TypeAdapter(StatedMeaning)
+_version: TypeAdapter[MeaningVersion] = TypeAdapter(MeaningVersion)
 _open_run: TypeAdapter[OpenRun] = TypeAdapter(OpenRun)
 _uploaded: TypeAdapter[Uploaded] = TypeAdapter(Uploaded)
 _answer: TypeAdapter[QueryAnswer] = TypeAdapter(QueryAnswer)
+_NO_VERSION = "none"
 _HINT = "List the datasets of the workspace to see their names."
 
 
@@ -118,6 +130,37 @@ class RemoteWorkspace:
         """Returns the glossary in `data/datasets.yaml`, with example questions and its faults."""
         return await self._client.fetch(_glossary, "GET", f"{self._path}/glossary", read_timeout=SLOW_READ_TIMEOUT)
 
+    async def meaning(self) -> StatedMeaning:
+        """Returns what the tables and columns mean: inferred with evidence, and as the glossary states it.
+
+        Raises `GlossaryInvalid` if the glossary is not a text file.
+        """
+        return await self._client.fetch(_meaning, "GET", f"{self._path}/meaning", read_timeout=SLOW_READ_TIMEOUT)
+
+    async def set_meaning(self, changes: Mapping[str, Any], *, version: str) -> StatedMeaning:
+        """Changes the glossary, and returns the new meaning. Comments and the order of the file stay.
+
+        `changes` have the keys of `datasets.yaml`; a value of None removes an entry. `version` is that of the meaning
+        that the caller has read. Raises `MeaningChanged` if the glossary was changed since, a `GlossaryProblem` if any
+        part of the change is wrong, or `InvalidInput`. In all these cases nothing is changed.
+        """
+        path, body = f"{self._path}/meaning", dict(changes)
+        return await self._client.fetch(
+            _meaning, "PATCH", path, json=body, if_match=_tag(version), read_timeout=SLOW_READ_TIMEOUT
+        )
+
+    async def undo_meaning(self, *, version: str) -> StatedMeaning:
+        """Undoes the last change of the glossary that is not undone yet, and returns the new meaning.
+
+        Raises `NothingToUndo` or `MeaningChanged`.
+        """
+        path = f"{self._path}/meaning/undo"
+        return await self._client.fetch(_meaning, "POST", path, if_match=_tag(version), read_timeout=SLOW_READ_TIMEOUT)
+
+    async def meaning_history(self) -> Sequence[MeaningVersion]:
+        """Returns the versions of the glossary that are kept, newest first."""
+        return await self._client.fetch_all(_version, f"{self._path}/meaning/history")
+
     def table(self, name: str) -> "RemoteTable":
         """Returns a handle for the table with this name."""
         return RemoteTable(self._client, self, self._path, name)
@@ -178,6 +221,11 @@ class RemoteWorkspace:
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return display.bundle(["workspace", "id"], [[self.name, self.id]])
+
+
+def _tag(version: str) -> str:
+    """The version as it may be in a header. Any other text is a version that no glossary has."""
+    return version if version.isascii() and version.isalnum() else _NO_VERSION
 
 
 class RemoteTable:

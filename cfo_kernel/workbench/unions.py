@@ -1,15 +1,12 @@
-"""Writes a user's decision about which files form one table to the glossary."""
+"""Checks a user's decision about which files form one table."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from cfo_kernel import not_found
-from cfo_kernel.data import file_names, glossary_writer
-from cfo_kernel.data.file_names import GLOSSARY
+from cfo_kernel.data import file_names
 from cfo_kernel.data.ingest_cache import DatasetIndex
 from cfo_kernel.data.union_parts import MOST_PARTS
 from cfo_kernel.errors import InvalidInput, InvalidName
-from cfo_kernel.workbench import uploads
 
 
 def table_name(name: str) -> str:
@@ -35,10 +32,3 @@ def check_files(files: Sequence[str], index: DatasetIndex) -> None:
             raise InvalidInput(f"{file} has several tables. Name one of them: {listed}.")
         if dataset and not dataset.tables:
             raise InvalidInput(f"{file} has no table. Leave it out.")
-
-
-def write(workspace: Path, scratch: Path, table: str, files: Sequence[str]) -> None:
-    """Writes the glossary. The previous version is moved to the workspace's `.trash/`."""
-    path = scratch / GLOSSARY
-    path.write_text(glossary_writer.with_union(workspace / "data", table, files), encoding="utf-8")
-    uploads.put_in_place(path, workspace / "data" / GLOSSARY, workspace)

@@ -3,25 +3,27 @@
 import asyncio
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from cfo_kernel import display, listings, not_found, upload_source
-from cfo_kernel.data.file_names import GLOSSARY, safe_name
+from cfo_kernel.data.file_names import safe_name
 from cfo_kernel.data.scope import nearest
 from cfo_kernel.data.tables import Dataset
 from cfo_kernel.errors import ThreadNotFound, UnknownTable, UnreadableFile
 from cfo_kernel.events import UsageTotals
 from cfo_kernel.executors.locked_temp_folders import locked_temp_folder
-from cfo_kernel.interface import DataFile, Direct, Download, Glossary, OpenRun
+from cfo_kernel.interface import DataFile, Direct, Download, Glossary, MeaningVersion, OpenRun, StatedMeaning
 from cfo_kernel.replies import ResultTable
 from cfo_kernel.store import folders
 from cfo_kernel.store.catalog import WorkspaceRow
 from cfo_kernel.upload_source import UploadSource
 from cfo_kernel.workbench import downloads, glossary_view, unions, uploads
 from cfo_kernel.workbench.engine import Engine
+from cfo_kernel.workbench.glossary_edits import GlossaryEdits
+from cfo_kernel.workbench.glossary_versions import version_of
 from cfo_kernel.workbench.storage_errors import storage_errors, undone
 from cfo_kernel.workbench.table import DIRECT_ROWS, EmbeddedTable
 from cfo_kernel.workbench.thread import EmbeddedThread
@@ -126,9 +128,7 @@ class EmbeddedWorkspace:
         index = await self._engine.use().data(self._row).index()
         table = unions.table_name(name)
         unions.check_files(files, index)
-        scratch, folder = self._engine.use().data(self._row).scratch, self.workspace_dir
-        with storage_errors(f"{GLOSSARY} cannot be stored"), locked_temp_folder(scratch) as temporary:
-            await asyncio.to_thread(unions.write, folder, temporary, table, files)
+        await self._glossary_edits().unite(table, list(files))
         self._touch()
 
     async def datasets(self) -> Sequence[Dataset]:
@@ -149,6 +149,46 @@ class EmbeddedWorkspace:
         """Returns the glossary in `data/datasets.yaml`, with example questions and its faults."""
         schema = await self._engine.use().data(self._row).schema()
         return glossary_view.shown_glossary(schema.glossary, schema.tables, schema.glossary_problems)
+
+    async def meaning(self) -> StatedMeaning:
+        """Returns what the tables and columns mean: inferred with evidence, and as the glossary states it.
+
+        Raises `GlossaryInvalid` if the glossary is not a text file, or `StorageFailed`.
+        """
+        data = self._engine.use().data(self._row)
+        text = await self._glossary_edits().text()
+        meaning, schema = await data.meaning(), await data.schema()
+        return StatedMeaning(
+            version=version_of(text),
+            meaning=meaning,
+            glossary=schema.glossary,
+            text=text,
+            problems=schema.glossary_problems,
+        )
+
+    async def set_meaning(self, changes: Mapping[str, Any], *, version: str) -> StatedMeaning:
+        """Changes the glossary, and returns the new meaning. Comments and the order of the file stay.
+
+        `changes` have the keys of `datasets.yaml`; a value of None removes an entry. `version` is that of the meaning
+        that the caller has read. Raises `MeaningChanged` if the glossary was changed since, a `GlossaryProblem` if any
+        part of the change is wrong, `InvalidInput` or `StorageFailed`. In all these cases nothing is changed.
+        """
+        await self._glossary_edits().set(changes, version)
+        self._touch()
+        return await self.meaning()
+
+    async def undo_meaning(self, *, version: str) -> StatedMeaning:
+        """Undoes the last change of the glossary that is not undone yet, and returns the new meaning.
+
+        Raises `NothingToUndo`, `MeaningChanged` or `StorageFailed`.
+        """
+        await self._glossary_edits().undo(version)
+        self._touch()
+        return await self.meaning()
+
+    async def meaning_history(self) -> Sequence[MeaningVersion]:
+        """Returns the versions of the glossary that are kept, newest first. Raises `StorageFailed`."""
+        return await self._glossary_edits().history()
 
     def table(self, name: str) -> EmbeddedTable:
         """Returns a handle for the table with this name."""
@@ -209,6 +249,9 @@ class EmbeddedWorkspace:
     async def usage(self) -> UsageTotals:
         """Returns the total usage of the finished runs in the workspace, including those of deleted threads."""
         return await asyncio.to_thread(self._engine.use().ledger.totals, self.id)
+
+    def _glossary_edits(self) -> GlossaryEdits:
+        return GlossaryEdits(self.workspace_dir, self._engine.use().data(self._row))
 
     def _file(self, name: str) -> Path:
         path = downloads.own_file(self.workspace_dir / "data", name)

@@ -11,6 +11,7 @@ _TITLES = {
     "runs": "Runs",
     "workspaces": "Workspaces",
     "data": "Files and tables",
+    "meaning": "What the tables mean",
     "health": "Health",
 }
 

@@ -76,7 +76,7 @@ async def test_every_status_is_documented(document: Any) -> None:
 
 def test_every_error_has_a_status_of_its_branch() -> None:
     statuses = {code: problems.status_of(kind) for code, kind in errors.BY_CODE.items()}
-    assert set(statuses.values()) == {401, 404, 409, 410, 413, 422, 429, 500, 503}
+    assert set(statuses.values()) == {401, 404, 409, 410, 412, 413, 422, 428, 429, 500, 503}
     assert set(statuses.values()) <= examples.PROBLEMS.keys()
     assert statuses["events_pruned"] == 410
     assert statuses["thread_not_found"] == statuses["file_not_found"] == statuses["unknown_table"] == 404

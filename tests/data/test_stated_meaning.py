@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from cfo_kernel.data import checked_glossary, glossary_reader
 from cfo_kernel.data.checked_glossary import CheckedGlossary
+from cfo_kernel.data.glossary import ColumnNotes, MeasureNotes, TableNotes
 from cfo_kernel.data.measure_expressions import ExpressionInvalid, parse
 from cfo_kernel.data.measures import stated_measures
 from cfo_kernel.data.plan import Measure, QueryPlan, aggregates_in
@@ -113,6 +114,25 @@ def test_a_wrong_statement_is_named_with_its_line(
     # Only the wrong part is left out, with the measures that use it.
     assert found.file.tables["ledger"].columns.keys() == {"amount", "units", "posted", "account_key"}
     assert found.file.tables["ledger"].date == "posted"
+
+
+FIELDS = ["fiscal_year_start", "tables.ledger.KEY", "tables.ledger.columns.amount.KEY", "tables.ledger.measures.m.KEY"]
+KEYS = {
+    "tables.ledger.KEY": TableNotes.model_fields,
+    "tables.ledger.columns.amount.KEY": ColumnNotes.model_fields,
+    "tables.ledger.measures.m.KEY": MeasureNotes.model_fields,
+}
+
+
+@pytest.mark.parametrize(
+    "value", ["", "7", "[]", "{}", "[1]", "{a: {b: c}}", "true", "2024-01-01", "x", "1.5", "[null]"]
+)
+@pytest.mark.parametrize("field", FIELDS)
+def test_any_value_in_any_place_is_read_or_named(company: Company, field: str, value: str) -> None:
+    for key in KEYS.get(field, [field]):
+        path = field.replace("KEY", key).split(".")
+        text = "".join("  " * depth + f"{name}:\n" for depth, name in enumerate(path)).rstrip("\n") + f" {value}\n"
+        assert all(f"line {fault.details['line']}" in fault.message for fault in checked(text, company).faults)
 
 
 @pytest.mark.parametrize(

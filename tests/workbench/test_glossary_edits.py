@@ -1,0 +1,106 @@
+"""Changes of the glossary: one after the other, kept, and undone one by one."""
+
+import asyncio
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cfo_kernel import Workbench
+from cfo_kernel.errors import MeaningChanged, NothingToUndo, StorageFailed
+from cfo_kernel.workbench.glossary_versions import MOST_VERSIONS, GlossaryVersions, version_of
+
+Make = Callable[..., Workbench]
+FIRST = "# ours\ncompany: Tiny\n"
+
+
+@pytest.fixture
+def versions(tmp_path: Path) -> GlossaryVersions:
+    (tmp_path / "data").mkdir()
+    (tmp_path / ".glossary").mkdir()
+    return GlossaryVersions(tmp_path)
+
+
+def test_undo_goes_back_one_change_at_a_time(versions: GlossaryVersions, tmp_path: Path) -> None:
+    file = tmp_path / "data" / "datasets.yaml"
+    versions.replace("a", "b", "edit")
+    versions.replace("b", "c", "edit")
+    versions.replace("by hand", "d", "edit")
+    for text, earlier in (("d", "by hand"), ("by hand", "c"), ("c", "b"), ("b", "a")):
+        assert versions.before_last_edit(text) == earlier
+        versions.replace(text, earlier, "undo")
+        assert file.read_text() == earlier
+    with pytest.raises(NothingToUndo):
+        versions.before_last_edit("a")
+    assert versions.before_last_edit("changed since") == "a"
+    versions.replace("a", "e", "edit")
+    assert versions.before_last_edit("e") == "a"
+    assert versions.text_of(version_of("c")) == "c"
+
+
+def test_a_number_of_versions_is_kept(versions: GlossaryVersions) -> None:
+    for i in range(MOST_VERSIONS + 5):
+        versions.replace(str(i), str(i + 1), "edit")
+    kept = [version.text() for version in versions.stored()]
+    assert kept == [str(i) for i in range(6, MOST_VERSIONS + 6)]
+
+
+def test_a_full_disk_changes_nothing(
+    versions: GlossaryVersions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    versions.replace("a", "b", "edit")
+    target = tmp_path / "data" / "datasets.yaml"
+    real = Path.replace
+
+    def fail(self: Path, to: Path) -> Path:
+        if to == target:
+            raise OSError(28, "No space left on device")
+        return real(self, to)
+
+    monkeypatch.setattr(Path, "replace", fail)
+    with pytest.raises(OSError, match="No space"):
+        versions.replace("b", "c", "edit")
+    assert target.read_text() == "b"
+    assert [version.text() for version in versions.stored()] == ["a", "b"]
+
+
+async def test_two_editors_and_a_file_that_is_edited_by_hand(root: Path, make_workbench: Make) -> None:
+    file = root / "tiny" / "data" / "datasets.yaml"
+    file.write_text(FIRST)
+    async with make_workbench() as wb:
+        ws = await wb.workspace("tiny")
+        seen = (await ws.meaning()).version
+        results = await asyncio.gather(
+            *(ws.set_meaning({"company": f"No. {i}"}, version=seen) for i in range(4)), return_exceptions=True
+        )
+        refused = [error for error in results if isinstance(error, MeaningChanged)]
+        assert len(refused) == 3
+        assert "-company: Tiny" in refused[0].message
+        assert file.read_text().startswith("# ours\ncompany: No. ")
+        # The same change again is no conflict: its answer may have been lost.
+        again = await ws.set_meaning({"company": file.read_text().strip().rpartition(": ")[2]}, version=seen)
+        file.write_text("company: By hand\n")
+        with pytest.raises(MeaningChanged, match=re.escape("+company: By hand")):
+            await ws.set_meaning({"company": "x"}, version=again.version)
+        with pytest.raises(MeaningChanged, match=re.escape('are now: {"company": "By hand"}')):
+            await ws.set_meaning({"company": "x"}, version="unknown")
+        now = await ws.undo_meaning(version=(await ws.meaning()).version)
+        now = await ws.undo_meaning(version=now.version)
+        assert (now.text, file.read_text()) == (FIRST, FIRST)
+        with pytest.raises(NothingToUndo):
+            await ws.undo_meaning(version=now.version)
+        history = await ws.meaning_history()
+        assert [entry.origin for entry in history] == ["undo", "undo", "file", "edit", "file"]
+        assert "+company: Tiny" in history[0].difference
+
+
+async def test_links_are_not_followed(root: Path, tmp_path: Path, make_workbench: Make) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (root / "tiny" / ".glossary").symlink_to(elsewhere)
+    async with make_workbench() as wb:
+        ws = await wb.workspace("tiny")
+        with pytest.raises(StorageFailed, match="is a link"):
+            await ws.set_meaning({"company": "x"}, version=(await ws.meaning()).version)
+    assert list(elsewhere.iterdir()) == []
