@@ -347,7 +347,9 @@ class Workspace(Protocol):
         ...
 
     async def unite(self, name: str, files: Sequence[str]) -> None:
-        """Puts the tables of these files together as the table `name`, or keeps them apart if there are no files.
+        """Puts the tables of these files together as the table `name`.
+
+        Without files, keeps apart those that would form it.
 
         For a file with several tables, pass the name of the table instead. Writes `union:` in `datasets.yaml`. Raises
         `InvalidName`, `InvalidInput`, `FileNotFound`, `GlossaryInvalid` or `StorageFailed`.

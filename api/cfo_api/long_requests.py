@@ -44,7 +44,7 @@ class LongRequests:
 
 
 class LongRoute(APIRoute):
-    """A route for long requests. A request is counted before its body is read, and until its response has been sent."""
+    """A route for long requests. A request counts from before its body is read until its response has been sent."""
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         requests: LongRequests = scope["app"].state.long_requests

@@ -107,7 +107,9 @@ class RemoteWorkspace:
         await self._client.request("DELETE", f"{self._path}/data/{segment(file, not_found.file(file))}")
 
     async def unite(self, name: str, files: Sequence[str]) -> None:
-        """Puts the tables of these files together as the table `name`, or keeps them apart if there are no files.
+        """Puts the tables of these files together as the table `name`.
+
+        Without files, keeps apart those that would form it.
 
         For a file with several tables, pass the name of the table instead. Writes `union:` in `datasets.yaml`. Raises
         `InvalidName`, `InvalidInput`, `FileNotFound`, `GlossaryInvalid`.

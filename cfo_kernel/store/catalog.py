@@ -141,7 +141,7 @@ class Catalog:
             return list(session.exec(newest.order_by(col(ThreadRow.updated_at).desc(), col(ThreadRow.id))))
 
     def thread(self, workspace_id: str, thread_id: str) -> ThreadRow:
-        """Raises `ThreadNotFound`."""
+        """Returns the thread with this id in the workspace. Raises `ThreadNotFound`."""
         row = None
         if is_valid_text(thread_id):
             with self._session() as session:

@@ -58,7 +58,7 @@ class DeleteFile(WorkspaceCommand):
 
 
 class UniteFiles(WorkspaceCommand):
-    """Puts files together as one table, or keeps them apart if there are none."""
+    """Puts files together as one table. Without files, keeps apart those that would form it."""
 
     type: Literal["unite"]
     name: str

@@ -50,7 +50,7 @@ async def delete_file(workspace: WorkspaceDep, name: str) -> None:
 
 @router.post("/unions", status_code=204, responses=may(404, 409, 422))
 async def unite_files(workspace: WorkspaceDep, union: NewUnion) -> None:
-    """Puts the tables of several files together as one table, or keeps them apart if no file is named.
+    """Puts the tables of several files together as one table. Without files, keeps apart those that would form it.
 
     Writes `union` in `data/datasets.yaml`. For a file with several tables, name the table instead.
     """

@@ -82,7 +82,7 @@ def _apart(schema: Schema, table: str) -> tuple[str, ...]:
 
 
 def reads_balances(reading: Reading) -> bool:
-    """Whether the question asks for balances as of single dates, and does not add them up over time."""
+    """Whether the question asks for each balance as of one date, without adding balances up over time."""
     if reading.functions != ("sum",) or reading.per or reading.shape in (Shape.RUNNING, Shape.VARIANCE):
         return False
     if reading.shape is Shape.COMPARE:

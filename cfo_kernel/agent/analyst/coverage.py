@@ -148,7 +148,7 @@ class Survey:
 
 
 def closes(schema: Schema, reading: Reading) -> QueryPlan:
-    """Counts the rows on each date up to the end of the question's periods, the latest date first."""
+    """Counts the rows on each date up to the end of the question's periods, latest date first."""
     column = reading.date or ""
     ends = [p.end for p in reading.periods]
     until = within(column, Period(None, max(e for e in ends if e), "")) if ends and all(ends) else ()

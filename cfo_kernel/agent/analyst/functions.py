@@ -173,7 +173,7 @@ class Functions(Beside):
             swaps = (self.settler.swap(draft.marks[at], "which"),) if at is not None else ()
             raise NotUnderstood("I can list the groups that meet a threshold, but I cannot count them.", swaps)
         if any(len(p.values) > 1 and not p.negated for p in base.picks) and not draft.asks(Ask.OR):
-            raise NotUnderstood("I do not know whether all of these names must apply at once, or any of them.")
+            raise NotUnderstood("I do not know whether all of these names must apply, or any one of them.")
         if draft.order:
             raise NotUnderstood("I cannot combine a count with a rank here.")
         date = base.date

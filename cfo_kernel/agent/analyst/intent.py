@@ -251,7 +251,7 @@ class _Intent(Leftovers):
             raise NotUnderstood(f"{self.schema.table_label(table)} cannot be grouped by {self._entity_label(entity)}.")
         name = next((n for n in names if n.table == table), names[0])
         if name.kind == "table":
-            raise NotUnderstood(f"I do not know which column of {self.schema.table_label(name.table)} to group by.")
+            raise NotUnderstood(f"I do not know which column in {self.schema.table_label(name.table)} to group by.")
         return By(name.path, self.schema.label(name.path))
 
     def _groups(self, table: str) -> tuple[By, ...]:
