@@ -186,7 +186,7 @@ def union(
     apart: Annotated[bool, typer.Option("--apart", help="Keep the files that would form it separate.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Combine files of the same form into one table, such as one file for each year."""
+    """Combine files with the same layout into one table, such as one file for each year."""
     if apart == bool(files):
         raise typer.BadParameter("Name the files to combine, or use --apart.")
 

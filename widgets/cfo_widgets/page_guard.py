@@ -66,7 +66,7 @@ def _sha256(script: str) -> str:
 
 
 class Guarded(_Handler):
-    """Refuses requests for another host, from pages of another site, and without the token.
+    """Refuses requests for another host, from another site's pages, or without the token.
 
     The checks come before the handler does anything with a request, so a stranger never sees a handler's error.
     """

@@ -101,7 +101,7 @@ def with_rows(result: Table, size: int) -> tuple[bool, ...]:
 
 
 def answerable(result: Table, readings: tuple[Reading, ...]) -> tuple[bool, ...]:
-    """For each counted reading, whether its rows exist, are all of one kind, and can be read in the way requested."""
+    """For each counted reading, whether its rows exist, are all of one kind, and can be read in the requested way."""
     row = dict(zip((c["name"] for c in result["columns"]), result["rows"][0], strict=True))
     good: list[bool] = []
     for i, reading in enumerate(readings):

@@ -88,7 +88,7 @@ class Lexicon:
         return min(len(content - said) for content in [c for c in contents if c & said] or contents)
 
     def correction(self, word: Word) -> str | None:
-        """The word in a known name that this word is a misspelling of, if there is a single best match."""
+        """The word in a known name that this word misspells, if there is a single best match."""
         slips = _slips(word)
         if not slips:
             return None
