@@ -59,7 +59,7 @@ def keep(
 
 
 def stored(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """The tables that `keep` has created, with the ids of rows in their column `row`."""
+    """The tables that `keep` has created, which have row ids in their column `row`."""
     tables = [name for (name,) in connection.execute("SHOW TABLES").fetchall()]
     return [name for name in (_TABLE, _HEADINGS) if name in tables]
 

@@ -71,9 +71,9 @@ def by_type(described: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
 
 
 def close_gaps(connection: duckdb.DuckDBPyConnection, rows: SourceRows, others: Sequence[str]) -> SourceRows:
-    """Makes the ids of the rows of a wide table `staging` consecutive. Returns the rows' positions in the file.
+    """Makes the row ids of a wide table `staging` consecutive. Returns the rows' positions in the file.
 
-    The tables `others` have such ids in their column `row`.
+    The tables `others` have row ids in their column `row`, which are changed too.
     """
     width = len(connection.execute("DESCRIBE staging").fetchall())
     [(count, last)] = connection.execute("SELECT count(*), max(rowid) FROM staging").fetchall()

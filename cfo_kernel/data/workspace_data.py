@@ -174,7 +174,7 @@ class WorkspaceData:
         return self._meaning[2]
 
     async def _with_library(self, meaning: Meaning, tables: Tables) -> Meaning:
-        """The meaning with the measures of finance that fit the data and that the glossary does not define."""
+        """The meaning, with the finance measures that fit the data and that the glossary does not define."""
         fits = await asyncio.to_thread(library_fits, tables, meaning)
         signs = {query.key: (await self._rows(query.sql))[0][0] for query in sign_queries(fits, meaning)}
         stated = {measure.name.lower() for measure in meaning.measures}

@@ -123,7 +123,7 @@ async def running(table: Table, columns: Sequence[Column], rows: Sample, ask: As
 
 
 def _runs_on(rows: Sample, balance: int, amount: int) -> bool:
-    """Whether it holds in the rows of a sample."""
+    """Whether the balance runs on by the amount in the rows of a sample."""
     down = up = tested = 0
     for before, after in pairwise(rows):
         values = before[balance], after[balance], before[amount], after[amount]

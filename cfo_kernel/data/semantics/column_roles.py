@@ -38,7 +38,10 @@ class TableContext:
 
     @property
     def key(self) -> tuple[str, ...]:
-        """The grain of the table: the range of codes that a row is, or the key whose columns are most like codes."""
+        """The grain of the table.
+
+        This is the range of codes that a row covers, or else the key whose columns are most like codes.
+        """
         if ranges := [pair for pair in self.facts.ordered if pair[0] not in self.dates]:
             return ranges[0]
         return min(self.facts.keys, key=self._key_rank, default=())

@@ -1,7 +1,7 @@
-"""Finds the parts of finance measures in a company's tables: a column with their name, or a line with it.
+"""Finds the parts of finance measures in a company's tables: a column, or a line, whose name is that of the part.
 
-A line is a value of an account, category or line item column, in the table itself or in one that each of its rows
-refers to. Its figure is that of the only column that can be summed.
+A line is a value of an account, category or line item column, in the table itself or in a table that its rows refer to.
+The figure of a line comes from the only column that can be summed.
 """
 
 from collections.abc import Iterator, Mapping
@@ -27,9 +27,9 @@ _YES = frozenset(
 
 @dataclass(frozen=True)
 class ConceptFit:
-    """A part of a measure in a table: its figure, and where it stands in words.
+    """A part of a measure in a table: its figure, and `place`, which describes where it is.
 
-    `is_negative` says whether a cost is stored as a negative number, and is None while only the rows can tell.
+    `is_negative` says whether a cost is stored as a negative number. It is None as long as only the rows can show that.
     """
 
     table: str
@@ -40,7 +40,7 @@ class ConceptFit:
 
 
 def concept_fits(library: FinanceLibrary, tables: Tables, meaning: Meaning) -> Mapping[tuple[str, str], ConceptFit]:
-    """The fit of each concept in each table that has exactly one, by the table and the concept."""
+    """The fit of each concept in each table that has exactly one, by table and concept."""
     found: dict[tuple[str, str], ConceptFit] = {}
     for described in meaning.tables:
         table = tables.get(described.table)
@@ -73,7 +73,7 @@ def _columns(concept: Concept, table: Table, described: TableMeaning) -> Iterato
 
 
 def _is_negative(column: Column) -> bool | None:
-    """Whether all figures of a column are negative, or None if it has both signs."""
+    """Whether all figures in a column are negative, or None if they have mixed signs."""
     low, high = (Decimal(end) if end else Decimal(0) for end in (column.minimum, column.maximum))
     return None if low < 0 < high else low < 0
 
@@ -81,7 +81,7 @@ def _is_negative(column: Column) -> bool | None:
 def _lines(
     concept: Concept, table: Table, described: TableMeaning, tables: Tables, meaning: Meaning
 ) -> Iterator[ConceptFit]:
-    """The lines of the table that the concept names, if a single column has their figures."""
+    """The lines of the table that the concept names, provided that a single column contains their figures."""
     if concept.counts or (figure := _only_figure(concept, described)) is None:
         return
     for label_table, column, role in _labels(table, tables, meaning):
@@ -99,13 +99,13 @@ def _lines(
 
 
 def _only_figure(concept: Concept, described: TableMeaning) -> ColumnMeaning | None:
-    """The column of a table with lines that has the figure of each line."""
+    """The column that contains the figure of each line, or None if there is not exactly one."""
     figures = [c for c in described.columns if c.role.facts.adds_over_rows and not c.period and not c.total_of]
     return figures[0] if len(figures) == 1 and figures[0].role in concept.roles else None
 
 
 def _labels(table: Table, tables: Tables, meaning: Meaning) -> Iterator[tuple[str, Column, Role]]:
-    """The columns of texts that may name lines: of the table, and of those to which its rows refer."""
+    """The text columns that may name lines, in the table and in the tables that its rows refer to."""
     joins = [j for j in meaning.joins if j.table.lower() == table.name.lower() and len(j.equal) == 1 and not j.column]
     reached = [table.name, *(join.to_table for join in joins)]
     for name in dict.fromkeys(reached):
@@ -117,7 +117,7 @@ def _labels(table: Table, tables: Tables, meaning: Meaning) -> Iterator[tuple[st
 
 
 def _flagged(concept: Concept, table: Table, whole: ConceptFit) -> ConceptFit | None:
-    """The part of another concept whose rows have a yes in a column that is named as the concept says."""
+    """The part of another concept's figure in rows with a yes in a column that is named like one of the flags."""
     for column in table.columns:
         if column.kind is Kind.TEXT and any(tokens(column.name) == tokens(word) for word in concept.flag):
             yes = [value for value in column.values or () if value.strip().lower() in _YES]
@@ -133,7 +133,7 @@ def _scalar(value: str) -> Scalar:
 
 
 def _names(concept: Concept, name: str) -> bool:
-    """Whether a name is one of the concept's words, without a currency or "amount" at its end."""
+    """Whether a name is one of the concept's words, ignoring a currency or a word such as "amount" at its end."""
     said = _plain(name)
     while len(said) > 1 and (said[-1] in _CODES or said[-1] in _ADDITIONS):
         said = said[:-1]

@@ -1,4 +1,4 @@
-"""The measures of finance that the engine knows. They are data: `finance_measures.toml` describes its entries."""
+"""The finance measures that the engine knows. They are data: `finance_measures.toml` describes its entries."""
 
 import tomllib
 from functools import lru_cache
@@ -9,14 +9,15 @@ from cfo_kernel.data.semantics.meaning import Role
 from cfo_kernel.values import Value
 
 DAYS = "days"
-"""The name in an expression for the number of days in the period of a question."""
+"""The name that stands for the number of days in a question's period."""
 
 
 class Concept(Value):
     """A part of a measure, and the words that name it in a company's files.
 
-    `counts` is a number of different things, such as orders. `of` and `flag` describe the part of another concept that
-    belongs to rows with a yes in a column named as one of `flag`. `is_cost` says that measures count it as positive.
+    `counts` means that it is a number of distinct things, such as orders. `of` and `flag` define it as the part of
+    another concept in rows with a yes in a column named like one of the flags. `is_cost` means that measures count it
+    as positive.
     """
 
     roles: tuple[Role, ...]
@@ -28,7 +29,7 @@ class Concept(Value):
 
 
 class LibraryMeasure(Value):
-    """A measure. Its `expression` names concepts and other measures of the library."""
+    """A measure. Its `expression` names concepts, and other measures in the library."""
 
     expression: str
     explanation: str
@@ -46,7 +47,7 @@ class Comparison(Value):
 
 
 class FinanceLibrary(Value):
-    """All entries by name."""
+    """All entries of the library, by name."""
 
     concepts: dict[str, Concept]
     measures: dict[str, LibraryMeasure]
@@ -55,7 +56,7 @@ class FinanceLibrary(Value):
 
 @lru_cache(maxsize=1)
 def finance_library() -> FinanceLibrary:
-    """The library."""
+    """Reads the library from its file."""
     return FinanceLibrary.model_validate(
         tomllib.loads(Path(__file__).with_name("finance_measures.toml").read_text("utf-8"))
     )

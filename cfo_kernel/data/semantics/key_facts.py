@@ -40,7 +40,7 @@ async def keys(table: Table, ask: Ask) -> tuple[tuple[str, ...], ...]:
 
 
 def _names_rows(table: Table, column: Column) -> bool:
-    """Whether a unique column may name the rows. Whole numbers that only happen to differ do not."""
+    """Whether a unique column may identify the rows, unlike whole numbers that are distinct by chance."""
     if not _is_figure(column) or column is table.columns[0]:
         return True
     span = int(column.maximum or 0) - int(column.minimum or 0)

@@ -1,8 +1,8 @@
-"""Resolves the measures of the finance library where a company's data have exactly one fit for each of their parts.
+"""Resolves the measures of the finance library, if each of their parts has exactly one fit in a company's data.
 
-A measure whose parts are in one table gets the expression that computes it in a plan. One whose parts are in several
-tables, or that needs the number of days in a period, gets its parts: each is a figure of its own, and the caller
-combines them as `text` says.
+A measure with all parts in one table gets the expression that computes it in a plan. A measure with parts in several
+tables, or one that needs the number of days in a period, gets its parts instead: each is a separate figure, and the
+caller combines them as `text` says.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,19 +17,19 @@ from cfo_kernel.data.tables import Tables
 from cfo_kernel.sql_text import quoted, text_literal
 
 Fits = Mapping[tuple[str, str], ConceptFit]
-"""The fit of a concept in a table, by the table and the concept."""
+"""The fit of a concept in a table, by table and concept."""
 
 
 @dataclass(frozen=True)
 class SignQuery:
-    """A query for the sign of a cost, as one row with -1, 0, 1 or null."""
+    """A query for the sign of a cost. It returns one row with -1, 0, 1 or null."""
 
     key: tuple[str, str]
     sql: str
 
 
 def sign_queries(fits: Fits, meaning: Meaning) -> Iterator[SignQuery]:
-    """The queries for the signs that profiles do not show."""
+    """Queries for the signs that the profiles do not show."""
     for key, fit in fits.items():
         if fit.is_negative is None and fit.figure.column:
             table, _, column = fit.figure.column.partition(".")
@@ -39,7 +39,7 @@ def sign_queries(fits: Fits, meaning: Meaning) -> Iterator[SignQuery]:
 
 
 def _condition(table: str, filter_: Filter, meaning: Meaning) -> str:
-    """The rows of a table with that value, in a column of its own or of a table to which its rows refer."""
+    """SQL for the rows of a table with this value, in one of its own columns or in a table that its rows refer to."""
     other, _, column = filter_.column.partition(".")
     value = f"{quoted(column)} = {text_literal(str(filter_.value))}"
     if other.lower() == table.lower():
@@ -50,7 +50,7 @@ def _condition(table: str, filter_: Filter, meaning: Meaning) -> str:
 
 
 def with_signs(fits: Fits, signs: Mapping[tuple[str, str], int | None]) -> Fits:
-    """The fits with the signs that were asked for. A cost without rows counts as positive."""
+    """The fits, with the signs that the queries returned. A cost without rows counts as positive."""
     return {
         key: replace(fit, is_negative=(signs.get(key) or 0) < 0) if fit.is_negative is None else fit
         for key, fit in fits.items()
@@ -58,12 +58,12 @@ def with_signs(fits: Fits, signs: Mapping[tuple[str, str], int | None]) -> Fits:
 
 
 def library_fits(tables: Tables, meaning: Meaning) -> Fits:
-    """The fits of all concepts of the library."""
+    """The fits of all concepts in the library."""
     return concept_fits(finance_library(), tables, meaning)
 
 
 def library_measures(fits: Fits) -> tuple[MeasureMeaning, ...]:
-    """The measures that have exactly one fit, each explained with the columns that it uses."""
+    """The measures that have exactly one fit, each described with the columns that it uses."""
     library = finance_library()
     found = [_resolved(name, measure, library, fits) for name, measure in library.measures.items()]
     return tuple(measure for measure in found if measure)
@@ -113,7 +113,7 @@ def _figure(fit: ConceptFit) -> Expression:
 
 
 def _expanded(node: Node, library: FinanceLibrary) -> Node:
-    """The expression with other measures replaced by theirs."""
+    """The expression, with other measures replaced by their expressions."""
     match node:
         case Name() if node.name in library.measures:
             return _expanded(parse(library.measures[node.name].expression), library)
@@ -126,7 +126,7 @@ def _expanded(node: Node, library: FinanceLibrary) -> Node:
 
 
 def concepts_in(node: Node) -> Iterator[str]:
-    """The names in an expression, as often as they occur."""
+    """The names in an expression, including repeated ones."""
     match node:
         case Name():
             yield node.name
@@ -154,7 +154,7 @@ def _expression(node: Node, used: Mapping[str, ConceptFit]) -> Expression:
 
 
 def _text(node: Node) -> str:
-    """The expression as text, with parentheses around each sum or difference inside another operation."""
+    """The expression as a string, with parentheses around each sum or difference inside another operation."""
     match node:
         case Number():
             return f"{node.value:g}"

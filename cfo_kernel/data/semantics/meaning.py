@@ -202,7 +202,7 @@ class JoinMeaning(Value):
 
 
 class MeasurePart(Value):
-    """A part of a measure whose parts are in several tables. Each is the figure of a plan of its own."""
+    """A part of a measure whose parts are in several tables. Each part is the figure of a separate plan."""
 
     name: str
     table: str
@@ -212,9 +212,10 @@ class MeasurePart(Value):
 class MeasureMeaning(Value):
     """A figure that people ask for by name, such as a gross margin, with the expression that computes it in a plan.
 
-    Its columns are written `table.column`. `text` is the expression as a person wrote it, or as the library of finance
-    measures has it. A measure of the library whose parts are in several tables, or that needs the number of days in
-    the period, has no expression but `parts`, which `text` combines. `better` says whether higher or lower is better.
+    Its columns are written `table.column`. `text` is the expression as a person wrote it, or as the finance library
+    contains it. A library measure whose parts are in several tables, or that needs the number of days in the period,
+    has `parts` instead of an expression, and `text` says how to combine them. `better` says whether higher or lower is
+    better.
     """
 
     table: str

@@ -57,7 +57,7 @@ def references(tables: Tables, facts: Mapping[str, TableFacts], relations: Relat
 
 
 def _with_series(inclusions: Sequence[Inclusion], tables: Tables) -> Iterator[Inclusion]:
-    """The inclusions. Those in tables of one form, such as the orders of two years, count together."""
+    """The inclusions, with those in tables of the same form, such as the orders of two years, counted together."""
     together: dict[tuple[object, ...], list[Inclusion]] = {}
     for inclusion in inclusions:
         form, own = _form(tables[inclusion.to_table]), _form(tables[inclusion.table])

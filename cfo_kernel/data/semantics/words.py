@@ -317,7 +317,7 @@ _KEY_WORDS = listed(
     "id ids key code codes no nr number num # ref reference uuid guid nummer numero n codigo clave codice kod numer"
     " identifiant referencia riferimento von de du des del di da the of"
 )
-"""Words that do not say what a code is about."""
+"""Words in the name of a code that do not say what it is about."""
 
 
 @lru_cache(maxsize=1 << 14)
