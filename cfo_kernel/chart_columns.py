@@ -78,7 +78,7 @@ def read(table: ResultTable) -> list[ChartColumn] | None:
 
 def _column(column: ResultColumn, cells: tuple[Any, ...]) -> ChartColumn:
     name, kind = column.name, column.type
-    if column.format:
+    if column.format and column.format.role != "month":
         return _numbers(name, column.format, cells)
     present = [cell for cell in cells if cell is not None]
     texts = [cell for cell in present if isinstance(cell, str)]

@@ -18,7 +18,9 @@ _STYLE = "border-collapse:collapse;font-variant-numeric:tabular-nums"
 
 
 def cell(value: Any, format: NumberFormat | None) -> str:
-    """Formats a value. Only columns of numbers have a format. A number that rounds to zero is shown without a sign."""
+    """Formats a value. Only columns of numbers or months have a format. A number that rounds to zero has no sign."""
+    if value is not None and format is not None and format.role == "month":
+        return str(value)[:7]
     number = as_number(value)
     if value is None or format is None or number is None:
         return "" if value is None else str(value)
@@ -148,7 +150,7 @@ def _message(reply: ReplyBase) -> str:
 def _grid_parts(table: ResultTable, rows: int) -> tuple[list[str], list[list[str]], list[bool]]:
     formats = [c.format for c in table.columns]
     cells = [[cell(v, f) for v, f in zip(row, formats, strict=True)] for row in table.rows[:rows]]
-    return [c.name for c in table.columns], cells, [f is not None for f in formats]
+    return [c.name for c in table.columns], cells, [f is not None and f.role != "month" for f in formats]
 
 
 def _footer(table: ResultTable, rows: int) -> list[str]:

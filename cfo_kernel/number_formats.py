@@ -18,8 +18,8 @@ from typing import Any, ClassVar, Literal, get_args
 
 from cfo_kernel import column_names
 
-Role = Literal["amount", "percent", "points", "rate", "count", "year", "code", "number"]
-Known = Literal["percent", "points", "count", "number"]
+Role = Literal["amount", "percent", "points", "rate", "count", "year", "code", "number", "month"]
+Known = Literal["percent", "points", "count", "number", "month"]
 MOST_DECIMALS = 12
 _MAX_DECIMALS = 38  # of a DECIMAL
 _NUMBERS = (
@@ -35,11 +35,11 @@ _MIN_LEVEL = 0.05  # a column's largest margin may well be 5 percent, but not 0.
 
 @dataclass(frozen=True)
 class NumberFormat:
-    """The format in which the numbers in a column are shown.
+    """The format in which the numbers or months in a column are shown.
 
     A `percent` is a fraction that is shown multiplied by 100; `points` are in percent already and are shown as such. A
-    `year` or a `code` has no thousands separators. `decimals` is the number of decimals shown in all cells; for a
-    `percent`, it refers to the percentage.
+    `year` or a `code` has no thousands separators. A `month` is a date that is shown without its day. `decimals` is the
+    number of decimals shown in all cells; for a `percent`, it refers to the percentage.
     """
 
     # Not a pydantic model, because each SQL worker would then spend a fifth of its start on importing pydantic.
@@ -50,6 +50,10 @@ class NumberFormat:
     def __post_init__(self) -> None:
         if self.role not in get_args(Role) or type(self.decimals) is not int or not 0 <= self.decimals <= _MAX_DECIMALS:
             raise ValueError(f"not a number format: {self.role!r}, {self.decimals!r}")
+
+
+MONTH = NumberFormat(role="month")
+"""The format of a column of dates that stand for months, as files write them: 2024-01."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from cfo_kernel.data import staging_formats
 from cfo_kernel.data.decisions import Decision, DecisionKind
 from cfo_kernel.data.source_rows import SourceRows
 from cfo_kernel.data.text_column import TextColumn
@@ -110,6 +111,7 @@ class Dates:
         self.column.retype(self.kind, f"strptime({self.value}, {_list(formats)})")
         name, example = self.column.name, min(self.column.sample)
         if self.is_month:
+            staging_formats.mark_months(self.column.connection, self.column.table, self.column.name)
             text = f"{name}: months such as {example} were read as their first day."
             return [Decision(kind=DecisionKind.DATES, text=text, column=name)]
         if not all(self.fits) or self.formats[0] == self.formats[1]:

@@ -27,7 +27,7 @@ from cfo_kernel.errors import StorageFailed
 from cfo_kernel.executors.worker_process import Worker
 
 _RETRY_FACTOR = 10
-_FORMAT = 8  # the version of the cached format; raise it to have every file ingested again
+_FORMAT = 9  # the version of the cached format; raise it to have every file ingested again
 _SMALL = 1 << 20
 _WORTH_A_PROCESS = 20
 """The number of small files that take as long to read as another process takes to start."""

@@ -20,6 +20,7 @@ from cfo_kernel.number_formats import NumberFormat
 MAX_ROWS, MAX_COLUMNS = 1_048_576, 16_384
 FORMULA_SIGNS = ("=", "+", "-", "@")
 """Text that begins with one of these is marked as text, because editing the cell would make it a formula."""
+MONTH = "yyyy-mm"
 UTC = 'yyyy-mm-dd h:mm:ss "UTC"'
 
 _BATCH = 10_000

@@ -6,7 +6,7 @@ Runs in the ingest worker. Text that begins with `=` stays text: a value in the 
 import os
 import tempfile
 import zipfile
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -49,11 +49,12 @@ def write_sheet(source: str, workbook: str, sheet: str, mode: str, to: str) -> d
         if first == 1:
             target.append([_cell(target, name, bold=True) for name in columns])
             target.freeze_panes = "A2"
-        formats = [
-            f and sheet_values.number_pattern(f) for f in staging_formats.number_formats(connection, Path(source))
-        ]
+        formats = staging_formats.number_formats(connection, Path(source))
+        numbers = [f and sheet_values.number_pattern(f) for f in formats]
+        months = [f is not None and f.role == "month" for f in formats]
         for row in sheet_values.rows(connection):
-            target.append([_cell(target, value, numbers=f) for value, f in zip(row, formats, strict=True)])
+            cells = zip(row, numbers, months, strict=True)
+            target.append([_cell(target, value, numbers=n, is_month=is_month) for value, n, is_month in cells])
     for i, name in enumerate(columns, start=1):
         target.column_dimensions[get_column_letter(i)].width = sheet_values.width(name)
     _save(book, Path(to))
@@ -100,7 +101,9 @@ def _target(book: Workbook, sheet: str, mode: str, columns: list[str]) -> tuple[
     return existing, existing.max_row + 1
 
 
-def _cell(sheet: Worksheet, value: Any, *, numbers: NumberPattern | None = None, bold: bool = False) -> Cell:
+def _cell(
+    sheet: Worksheet, value: Any, *, numbers: NumberPattern | None = None, is_month: bool = False, bold: bool = False
+) -> Cell:
     """A cell that contains the value and can never be a formula."""
     content = sheet_values.to_cell(value)
     cell = WriteOnlyCell(sheet)
@@ -111,6 +114,8 @@ def _cell(sheet: Worksheet, value: Any, *, numbers: NumberPattern | None = None,
             cell.quotePrefix = True  # pyright: ignore[reportAttributeAccessIssue] - missing from the stubs
     elif numbers and isinstance(content, int | float | Decimal):
         cell.number_format = numbers.of(content)
+    elif is_month and isinstance(content, date):
+        cell.number_format = sheet_values.MONTH
     elif isinstance(value, datetime) and value.tzinfo is not None:
         cell.number_format = sheet_values.UTC
     if bold:

@@ -1,6 +1,7 @@
 """The formats of the columns of `staging`: those stored in their file, or otherwise those that the rows suggest.
 
-A column that was written in percent, or whose header says that it is in percent, is marked with a comment.
+A column of months, or one that was written in percent or whose header says that it is in percent, is marked with a
+comment.
 """
 
 from collections.abc import Mapping
@@ -11,11 +12,11 @@ import duckdb
 
 from cfo_kernel.data.column_blocks import FEW_ROWS, by_type, figures
 from cfo_kernel.executors import stored_formats
-from cfo_kernel.number_formats import MOST_DECIMALS, ColumnValues, Known, NumberFormat, is_number, number_format
+from cfo_kernel.number_formats import MONTH, MOST_DECIMALS, ColumnValues, Known, NumberFormat, is_number, number_format
 from cfo_kernel.sql_text import quoted
 
-_PERCENT, _POINTS = "written in percent", "in percent"
-_KNOWN: dict[str, Known] = {_PERCENT: "percent", _POINTS: "points"}
+_PERCENT, _POINTS, _MONTHS = "written in percent", "in percent", "months"
+_KNOWN: dict[str, Known] = {_PERCENT: "percent", _POINTS: "points", _MONTHS: "month"}
 
 
 def mark_percent(connection: duckdb.DuckDBPyConnection, table: str, column: str) -> None:
@@ -28,8 +29,13 @@ def mark_points(connection: duckdb.DuckDBPyConnection, column: str) -> None:
     connection.execute(f"COMMENT ON COLUMN staging.{quoted(column)} IS '{_POINTS}'")
 
 
+def mark_months(connection: duckdb.DuckDBPyConnection, table: str, column: str) -> None:
+    """Marks a column whose dates are the first days of months."""
+    connection.execute(f"COMMENT ON COLUMN {table}.{quoted(column)} IS '{_MONTHS}'")
+
+
 def marked_columns(connection: duckdb.DuckDBPyConnection) -> dict[str, Known]:
-    """The columns of `staging` that are in percent."""
+    """The columns of `staging` that contain percentages or months."""
     marked = "SELECT column_name, comment FROM duckdb_columns() WHERE table_name = 'staging' AND comment IS NOT NULL"
     marks: list[tuple[str, str]] = connection.execute(marked).fetchall()
     return {name: _KNOWN[comment] for name, comment in marks if comment in _KNOWN}
@@ -44,7 +50,9 @@ def number_formats(connection: duckdb.DuckDBPyConnection, file: Path | None = No
     known = marked_columns(connection)
     return [
         stored[name]
-        if name in stored and is_number(kind)
+        if name in stored and _fits(stored[name], kind)
+        else MONTH
+        if known.get(name) == "month" and kind == "DATE"
         else number_format(
             name,
             kind,
@@ -54,6 +62,11 @@ def number_formats(connection: duckdb.DuckDBPyConnection, file: Path | None = No
         )
         for name, kind in described
     ]
+
+
+def _fits(format: NumberFormat, kind: str) -> bool:
+    """Whether the format fits the type of the column."""
+    return kind == "DATE" if format.role == "month" else is_number(kind)
 
 
 def _values(connection: duckdb.DuckDBPyConnection, kinds: Mapping[str, str]) -> dict[str, ColumnValues]:

@@ -33,8 +33,8 @@ class Column(Value):
 
     `distinct` is an estimate where a large table has very many values in a column that cannot be a key.
     `values` maps every distinct string to the number of its rows, if there are few enough to list (see
-    `cfo_kernel.data.profile`). `minimum` and `maximum` are strings (ISO for dates). `format` says how numbers are
-    shown.
+    `cfo_kernel.data.profile`). `minimum` and `maximum` are strings (ISO for dates). `format` says how numbers
+    and months are shown.
     """
 
     name: str

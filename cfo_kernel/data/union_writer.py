@@ -39,9 +39,12 @@ def unite(connection: duckdb.DuckDBPyConnection, parts: Sequence[Path], sources:
     connection.execute(f"CREATE TABLE staging AS {' UNION ALL BY NAME '.join(selects)}")
     formats = [stored_formats.read(part) for part in parts]
     for name in names:
-        found = [known[name].role for known in formats if name in known]
-        if found and set(found) == {"percent"}:
+        having = [i for i, source in enumerate(sources) if name in source.columns and name not in source.empty]
+        found = {formats[i][name].role if name in formats[i] else "" for i in having}
+        if found == {"percent"}:
             staging_formats.mark_percent(connection, "staging", name)
+        if found == {"month"}:
+            staging_formats.mark_months(connection, "staging", name)
     origin = [file] * has_files + [sheet] * has_sheets
     return _repeated(connection, origin, [*origin, *([period] if has_periods else [])])
 

@@ -70,6 +70,8 @@ class _SheetWriter:
         self._quoted: Format = self._book.add_format({"quote_prefix": True})
         self._numbers = [format and sheet_values.number_pattern(format) for format in formats]
         self._day, self._moment = self._format("yyyy-mm-dd"), self._format("yyyy-mm-dd h:mm:ss")
+        month = self._format(sheet_values.MONTH)
+        self._days = [month if format and format.role == "month" else self._day for format in formats]
         self._time, self._utc = self._format("h:mm:ss"), self._format(sheet_values.UTC)
         # Looked up by exact type, because XlsxWriter's own `write` would turn some text into formulas and links.
         self._write_by_type: dict[type[Any], Callable[[int, int, Any, Any], object]] = {
@@ -78,7 +80,7 @@ class _SheetWriter:
             int: lambda row, column, cell, _: self._write_number(row, column, cell),
             float: lambda row, column, cell, _: self._write_number(row, column, _FullPrecision(cell)),
             Decimal: lambda row, column, cell, _: self._write_number(row, column, float(cell)),
-            date: lambda row, column, cell, _: self._sheet.write_datetime(row, column, cell, self._day),
+            date: lambda row, column, cell, _: self._sheet.write_datetime(row, column, cell, self._days[column]),
             datetime: self._write_moment,
             time: lambda row, column, cell, _: self._sheet.write_datetime(row, column, cell, self._time),
         }

@@ -76,6 +76,7 @@ class SchemaContext:
 
 _NONE: Mapping[str, Path] = {}
 _NO_ROLES: Mapping[str, Known] = {}
+_KEPT_ROLES = ("percent", "points", "count", "month")
 _MOST_FACTS = 10_000
 _MAX_EXPORTS = 2
 """How many downloads are written at the same time. Others wait."""
@@ -325,7 +326,7 @@ class WorkspaceData:
         """Writes the selected rows to `to`, as Parquet."""
         table, thread_tables = await self._described_file(file)
         formats = {column.name: column.format for column in table.columns if column.format}
-        roles: dict[str, Known] = {n: f.role for n, f in formats.items() if f.role in ("percent", "points", "count")}
+        roles: dict[str, Known] = {n: f.role for n, f in formats.items() if f.role in _KEPT_ROLES}
         await self._run(
             Query(mode="sql", sql=result_pages.rows_sql(table, selection)), 1, to, thread_tables, None, roles
         )

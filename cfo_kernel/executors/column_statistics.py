@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class ColumnStatistics:
-    """Statistics on the values of each numeric column, over all batches so far."""
+    """Statistics on the values of each column of numbers or dates, over all batches so far."""
 
     def __init__(self, schema: "pa.Schema") -> None:
         import pyarrow as pa
@@ -23,16 +23,31 @@ class ColumnStatistics:
             if types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind)
         }
 
+        self._months = {i: True for i, kind in enumerate(schema.types) if types.is_date(kind)}
+
     def observe(self, batches: "Iterable[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":
         """Yields the batches unchanged."""
         for batch in batches:
             for i, column in self._columns.items():
                 column.add(batch.column(i))
+            for i, are_months in self._months.items():
+                self._months[i] = are_months and _are_first_days(batch.column(i))
             yield batch
 
     def values(self, position: int) -> ColumnValues:
         column = self._columns.get(position)
         return column.values if column else ColumnValues()
+
+    def are_months(self, position: int) -> bool:
+        """Whether all dates of a column are the first day of a month."""
+        return self._months.get(position, False)
+
+
+def _are_first_days(dates: Any) -> bool:
+    import pyarrow.compute as pc
+
+    compute: Any = pc  # its stubs are incomplete
+    return compute.all(compute.equal(compute.day(dates), 1)).as_py() is not False
 
 
 class _Column:

@@ -36,11 +36,12 @@ def fraction_columns(
     names: list[str],
     tables: Mapping[str, str],
     connection: duckdb.DuckDBPyConnection,
-    role: Literal["percent", "points"] = "percent",
+    role: Literal["percent", "points", "month"] = "percent",
 ) -> frozenset[str]:
     """The columns among `names` that certainly contain fractions. `sql` is one SELECT over `tables` (name to file).
 
-    With the role `points`, the columns that only pass on or average figures that are already in percent.
+    With the role `points`, the columns that only pass on or average figures that are already in percent, and with the
+    role `month`, those that pass on months.
     """
     [(answer,)] = connection.execute("SELECT json_serialize_sql(?)", [sql]).fetchall()
     tree = json.loads(answer)

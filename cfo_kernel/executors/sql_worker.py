@@ -36,7 +36,7 @@ from cfo_kernel.executors.sql_worker_results import (
     write_batches,
 )
 from cfo_kernel.executors.worker_server import serve
-from cfo_kernel.number_formats import Known, NumberFormat, is_number, number_format
+from cfo_kernel.number_formats import MONTH, Known, NumberFormat, is_number, number_format
 from cfo_kernel.sql_text import text_literal
 
 MEMORY = 5 << 29  # 2.5 GiB of address space: DuckDB's own limit of 1.5 GB, and the memory that DuckDB does not count
@@ -173,19 +173,24 @@ class SqlWorker:
     def _known(
         self, sql: str, relation: duckdb.DuckDBPyRelation, names: list[str], thread_tables: dict[str, str]
     ) -> dict[str, Known]:
-        """The roles of the numeric columns, derived from the query. `sql` has already passed the policy."""
-        kinds = {n: str(t) for n, t in zip(names, relation.types, strict=True) if is_number(str(t))}
+        """The roles of the columns of numbers or dates, from the query. `sql` has already passed the policy."""
+        types = {n: str(t) for n, t in zip(names, relation.types, strict=True)}
+        kinds = {n: kind for n, kind in types.items() if is_number(kind)}
         decimals = [n for n, kind in kinds.items() if kind.startswith(_WITH_DECIMALS)]
-        if not kinds:
+        dates = [n for n, kind in types.items() if kind == "DATE"]
+        if not kinds and not dates:
             return {}
         tables = {**{fold_case(name): path for name, path in thread_tables.items()}, **self.tables}
         with self.connection.cursor() as parser:
             bare = sql_policy.without_trailing_comments(sql)
             fractions = fraction_columns(bare, decimals, tables, parser)
             points = fraction_columns(bare, list(kinds), tables, parser, "points")
+            months = fraction_columns(bare, dates, tables, parser, "month")
         roles: dict[str, Known] = {n: "percent" if n in fractions else "number" for n in decimals}
         for name in points:
             roles[name] = "points"
+        for name in months:
+            roles[name] = "month"
         return roles
 
     def _deliver(
@@ -208,7 +213,9 @@ class SqlWorker:
 
             def formats() -> dict[str, NumberFormat | None]:
                 values = statistics.values
-                return {n: number_format(n, t, values(i), roles.get(n)) for i, (n, t) in enumerate(pairs)}
+                found = {n: number_format(n, t, values(i), roles.get(n)) for i, (n, t) in enumerate(pairs)}
+                months = [n for i, (n, _) in enumerate(pairs) if roles.get(n) == "month" and statistics.are_months(i)]
+                return found | dict.fromkeys(months, MONTH)
 
             batches = statistics.observe(reader)
             if file:

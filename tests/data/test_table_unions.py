@@ -295,3 +295,14 @@ async def test_sheets_stay_apart_if_people_say_so(workspace: Workspace) -> None:
     assert [*await workspace.tables()] == ["gl"]
     workspace.write(datasets_yaml="union:\n  gl: false\n")
     assert [*await workspace.tables()] == ["jan", "feb"]
+
+
+@pytest.mark.parametrize(("later", "role"), [("2024-02", "month"), ("2024-02-15", None)])
+async def test_a_column_of_months_stays_one_if_all_parts_have_months(
+    workspace: Workspace, later: str, role: str | None
+) -> None:
+    workspace.write(plan_2023_csv="due,amount\n2023-01,1.5\n2023-02,2\n")
+    workspace.write(plan_2024_csv=f"due,amount\n2024-01,1.5\n{later},2\n")
+    column = (await workspace.cache.index()).tables["plan"].column("due")
+    assert column
+    assert (column.type, column.format and column.format.role) == ("DATE", role)

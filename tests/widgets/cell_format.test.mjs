@@ -18,6 +18,12 @@ test("a figure is shown as the engine says", () => {
   assert.deepEqual(column("DECIMAL(38,2)", { role: "amount", decimals: 2 }, "12345678901234567890.1", 0.005), ["12,345,678,901,234,567,890.10", "0.01"]);
 });
 
+test("a month is shown without its day", () => {
+  const [month] = columnFormats([{ name: "it", type: "DATE", format: { role: "month", decimals: 0 } }], []);
+  assert.deepEqual([cellText("2024-01-01", month), cellText(null, month), month.isNumber], ["2024-01", "–", false]);
+  assert.deepEqual(plainFormat("DATE", ["2024-01-01"], "month"), { role: "month", decimals: 0 });
+});
+
 test("a column in a tool's output has a role, or is a plain figure", () => {
   assert.deepEqual(plainFormat("DOUBLE", [0.5, 0.6448275862], "percent"), { role: "percent", decimals: 1 });
   assert.deepEqual(plainFormat("BIGINT", [40210], "code"), { role: "code", decimals: 0 });

@@ -44,7 +44,7 @@ PLAN = {
     "select": [{"name": name, "expression": expression} for name, expression in MEASURES.items()],
 }
 ROLES = {
-    "account_no": "code", "month": None, "fiscal_year": "year", "variance_percent": "percent", "heads": "count",
+    "account_no": "code", "month": "month", "fiscal_year": "year", "variance_percent": "percent", "heads": "count",
     "discount": "percent", "euro_rate": "rate", "actual": "amount", "postings": "count",
 }  # fmt: skip
 
@@ -71,7 +71,8 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
                 for format in ("csv", "xlsx")
             }
             sql = "SELECT month, sum(actual) / sum(budget) - 1 AS variance_percent, 100 * variance_percent AS percent,"
-            sql += " max(discount) AS most, max(growth_pct) AS growth_pct FROM sales GROUP BY 1 ORDER BY 1"
+            sql += " max(discount) AS most, max(growth_pct) AS growth_pct, max(month) AS last, max(month) + 14 AS due"
+            sql += " FROM sales GROUP BY 1 ORDER BY 1"
             return {
                 "plan": reply.result,
                 "page": await thread.page(file, PageRequest(limit=1)),
@@ -93,11 +94,12 @@ def test_every_front_end_shows_the_same(results: dict[str, Any]) -> None:
     assert roles(plan) == roles(results["page"]) == ROLES
     assert roles(results["later"].result)["variance_percent"] == "percent"
     lines = table_text(plan).splitlines()
-    assert lines[2].split() == ["40210", "2012-01-01", "2012", "64.5%", "12", "5.0%", "0.8531", "1,645.00", "1"]
+    assert lines[2].split() == ["40210", "2012-01", "2012", "64.5%", "12", "5.0%", "0.8531", "1,645.00", "1"]
     assert ">-10.0%<" in table_html(plan)
     assert ">40210<" in table_html(plan)
     assert roles(results["sql"]) == {
-        "month": None, "variance_percent": "percent", "percent": "number", "most": "percent", "growth_pct": "points",
+        "month": "month", "variance_percent": "percent", "percent": "number", "most": "percent", "growth_pct": "points",
+        "last": "month", "due": None,
     }  # fmt: skip
     assert roles(results["head"])["discount"] == "percent"
 
@@ -105,6 +107,7 @@ def test_every_front_end_shows_the_same(results: dict[str, Any]) -> None:
 def test_a_csv_has_percentages_and_every_digit(results: dict[str, Any]) -> None:
     rows = [*csv.DictReader(io.StringIO(results["csv"].decode("utf-8-sig")))]
     assert rows[0]["account_no"] == "40210"
+    assert rows[0]["month"] == "2012-01-01"
     assert [row["variance_percent"] for row in rows] == ["64.5%", "-9.95%", "-50%"]
     assert rows[0]["euro_rate"] == "0.8531"
 
@@ -114,7 +117,7 @@ def test_the_cells_of_a_workbook_have_formats_and_whole_values(results: dict[str
     names = [cell.value for cell in sheet[1]]
     first = dict(zip(names, sheet[2], strict=True))
     assert {name: first[name].number_format for name in names} == {
-        "account_no": "0", "month": "yyyy-mm-dd", "fiscal_year": "0", "variance_percent": "0.0%",
+        "account_no": "0", "month": "yyyy-mm", "fiscal_year": "0", "variance_percent": "0.0%",
         "heads": "#,##0;(#,##0)", "discount": "0.0%", "euro_rate": "#,##0.0000;(#,##0.0000)",
         "actual": "#,##0.00;(#,##0.00)", "postings": "#,##0;(#,##0)",
     }  # fmt: skip

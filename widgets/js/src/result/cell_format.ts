@@ -18,18 +18,21 @@ export interface ColumnFormat {
   isNumber: boolean;
   number: NumberFormat | null;
   isDay: boolean;
+  isMonth: boolean;
 }
 
 export function columnFormats(columns: ResultColumn[], rows: Cell[][]): ColumnFormat[] {
   return columns.map(({ name, type, format }, i) => {
     const cells = rows.map((row) => row[i]).filter((cell) => cell !== null && cell !== undefined);
+    const isMonth = format?.role === "month";
     const isDay = type.startsWith("TIMESTAMP") && cells.every((cell) => MIDNIGHT.test(String(cell)));
-    return { name, type, isNumber: format !== null, number: format, isDay };
+    return { name, type, isNumber: format !== null && !isMonth, number: isMonth ? null : format, isDay, isMonth };
   });
 }
 
 /** The format of a column of which only the role is known. A plain figure has no role. */
 export function plainFormat(type: string, cells: Cell[], role?: NumberFormat["role"]): NumberFormat | null {
+  if (role === "month") return { role, decimals: 0 };
   if (!NUMBERS.test(type)) return null;
   const used = Math.max(0, ...cells.map((cell) => significantDecimals(plainDigits(String(cell ?? "")))));
   if (role === "percent") return { role, decimals: 1 };
@@ -95,6 +98,7 @@ export function cellText(cell: Cell | undefined, format: ColumnFormat): string {
   if (format.number && typeof cell !== "object" && typeof cell !== "boolean") return formatNumber(cell, format.number);
   if (typeof cell === "object") return JSON.stringify(cell);
   const text = String(cell);
+  if (format.isMonth) return text.slice(0, 7);
   if (!format.type.startsWith("TIMESTAMP")) return text;
   return format.isDay && MIDNIGHT.test(text) ? text.slice(0, 10) : text.replace("T", " ").replace(/\+00:00$/, " UTC");
 }

@@ -18,6 +18,7 @@ export type ChatCommand =
   | GetResultRows
   | DownloadResult
   | LoadChartLibrary;
+export type Values = Scalar | Scalar[];
 export type Scalar = boolean | number | string;
 export type DataPanelCommand =
   UploadChunk | CancelUpload | PreviewTable | DownloadFile | DeleteFile | UniteFiles | AskExample | DataInView;
@@ -121,7 +122,7 @@ export interface Filter {
     | "is null"
     | "is not null"
     | "in period";
-  value?: Scalar | Scalar[] | null;
+  value?: Values | null;
 }
 export interface Contains {
   column: string;
@@ -339,7 +340,7 @@ export interface ResultColumn {
   format: NumberFormat | null;
 }
 export interface NumberFormat {
-  role: "amount" | "percent" | "points" | "rate" | "count" | "year" | "code" | "number";
+  role: "amount" | "percent" | "points" | "rate" | "count" | "year" | "code" | "number" | "month";
   decimals: number;
 }
 export interface Query {
