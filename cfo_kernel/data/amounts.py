@@ -7,9 +7,10 @@ every cell of the column fits, and None otherwise.
 import re
 from collections.abc import Callable, Sequence
 
-from cfo_kernel.data import currencies, exact_types, number_grammar, remembered_cells, staging_formats
+from cfo_kernel.data import currencies, exact_types, number_grammar, plain_amounts, remembered_cells, staging_formats
 from cfo_kernel.data.decisions import Decision, DecisionKind
 from cfo_kernel.data.number_grammar import Mark
+from cfo_kernel.data.plain_amounts import PlainAmounts
 from cfo_kernel.data.source_rows import SourceRows
 from cfo_kernel.data.text_column import TextColumn
 from cfo_kernel.sql_text import quoted, text_literal
@@ -17,6 +18,7 @@ from cfo_kernel.sql_text import quoted, text_literal
 _SIDE_PAIRS = ({"s", "h"}, {"d", "c"}, {"d", "h"})
 _BEHIND = rf"[0-9.,)][{number_grammar.SPACES}]*{currencies.CURRENCY}"
 Notation = Callable[[Mark | None], str]
+_PLAIN = (number_grammar.amount, number_grammar.percentage)
 
 
 def has_digits(column: TextColumn) -> bool:
@@ -26,6 +28,9 @@ def has_digits(column: TextColumn) -> bool:
 
 def read_numbers(column: TextColumn) -> list[Decision] | None:
     """Reads numbers without separators: exactly if they are short enough, otherwise as rounded doubles."""
+    if not column.is_whole and column.may_match(number_grammar.WHOLE) and _are_short(column):
+        column.retype("BIGINT", column.value)
+        return []
     if not column.matches(number_grammar.PLAIN):
         return _floats(column)
     whole, scale = _lengths(column)
@@ -36,6 +41,13 @@ def read_numbers(column: TextColumn) -> list[Decision] | None:
     elif scale:
         return column.as_floats(f"CAST({column.value} AS DOUBLE)")
     return []  # a whole number with more digits than any type can hold stays text
+
+
+def _are_short(column: TextColumn) -> bool:
+    """Whether all cells are whole numbers that fit BIGINT, even if a sign is counted as a digit."""
+    is_other = f"{column.value} IS NOT NULL AND NOT regexp_full_match({column.value}, '{number_grammar.WHOLE}')"
+    others, longest = column.figure(f"[count(*) FILTER ({is_other}), max(strlen({column.value}))]")
+    return not others and longest < exact_types.MAX_WHOLE
 
 
 def _lengths(column: TextColumn) -> list[int]:
@@ -60,10 +72,13 @@ def read_amounts(column: TextColumn, marks: Sequence[Mark], rows: SourceRows) ->
     """Reads amounts and percentages, with the first of these decimal marks that fits."""
     for notation in _notations(column):
         for mark in marks:
-            if column.matches(notation(mark)) and column.matches(number_grammar.ONE_SIGN):
+            if not column.may_match(notation(mark)):
+                continue
+            plain = plain_amounts.find_plain(column, mark) if notation in _PLAIN else None
+            if plain or (column.matches(notation(mark)) and column.matches(number_grammar.ONE_SIGN)):
                 some = [_percentages(column, rows)] if notation is number_grammar.with_percentages else []
                 some += _negated(column, rows)
-                found = _parse(column, notation, mark)
+                found = _parse(column, notation, mark, plain)
                 return found and found + some
     return None
 
@@ -83,11 +98,12 @@ def _negated(column: TextColumn, rows: SourceRows) -> list[Decision]:
 
 def may_be_either(column: TextColumn) -> bool:
     """Whether the points or commas in the column could be thousands separators as well as decimal marks."""
-    if not any("." in cell or "," in cell for cell in column.sample):
+    forms = [form(None) for form in _notations(column) if column.may_match(form(None))]
+    if forms and not any("." in cell or "," in cell for cell in column.sample):
         marks = f"contains({column.value}, '.') OR contains({column.value}, ',')"
         if column.is_whole or column.holds(f"NOT ({marks})"):
             return False
-    return any(column.matches(form(None)) for form in _notations(column))
+    return any(map(column.matches, forms))
 
 
 def proven_mark(column: TextColumn) -> Mark | None:
@@ -111,17 +127,17 @@ def _notations(column: TextColumn) -> list[Notation]:
     return [number_grammar.lettered] if letters in _SIDE_PAIRS else [number_grammar.amount]
 
 
-def _parse(column: TextColumn, notation: Notation, mark: Mark) -> list[Decision] | None:
+def _parse(column: TextColumn, notation: Notation, mark: Mark, plain: PlainAmounts | None) -> list[Decision] | None:
     digits = number_grammar.digits(column.value, mark)
     has_sides = notation in (number_grammar.sided, number_grammar.lettered)
     sign = number_grammar.sign(column.value, has_sides=has_sides)
     is_percent = notation is number_grammar.percentage
-    whole, scale, written, behind = _shape(column, mark, has_sides=has_sides)
+    whole, scale, written, behind = _shape(column, mark, plain, has_sides=has_sides)
     if not all(map(currencies.is_currency, (*written, *behind))):
         return None  # quantities, such as 5 kg
     if whole + scale > exact_types.MAX_DIGITS - 2:  # two digits are reserved for percentages
         return None
-    value = f"CAST({sign} || {digits} AS {exact_types.decimal(whole, scale)})"
+    value = f"CAST({plain.value if plain else f'{sign} || {digits}'} AS {exact_types.decimal(whole, scale)})"
     shape = "1.234,56" if mark == "," else "1,234.56"
     if is_percent:
         column.retype(exact_types.decimal(whole, scale + 2), f"CAST({value} AS DECIMAL(38, {scale + 2})) * 0.01")
@@ -149,13 +165,18 @@ def _percentages(column: TextColumn, rows: SourceRows) -> Decision:
     return Decision(kind=DecisionKind.PERCENT, text=text, column=column.name, rows=found, count=count, needs_check=True)
 
 
-def _shape(column: TextColumn, mark: Mark, *, has_sides: bool) -> tuple[int, int, list[str], list[str]]:
+def _shape(
+    column: TextColumn, mark: Mark, plain: PlainAmounts | None, *, has_sides: bool
+) -> tuple[int, int, list[str], list[str]]:
     """The maximum numbers of digits before and after the point, and the possible currencies.
 
     The first list has the first possible currency in each cell, and the second those that follow the number.
     """
     if column.is_whole:
         return _shape_of(column.sample, mark, has_sides=has_sides)
+    if plain:
+        *_, written, behind = _shape_of(column.sample, mark, has_sides=has_sides)
+        return plain.whole, plain.scale, written, behind
     value = number_grammar.without_side(column.value) if has_sides else column.value
     digits = number_grammar.digits(column.value, mark)
     written = f"regexp_extract({value}, {text_literal(currencies.CURRENCY)}, 0, 'i')"

@@ -3,7 +3,9 @@
 Runs in the ingest worker.
 """
 
+import codecs
 import mmap
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -46,26 +48,41 @@ def copy_body(text: text_encoding.Text, name: str, lines: int, dialect: Dialect,
     count = delimiters = length = 0
     has_quotes = has_spaced_quotes = has_gaps = False
     is_after_gap = False
-    spaced = f"{dialect.delimiter} {dialect.quote}"
-    with text.path.open(encoding=text.encoding) as file, path.open("w", encoding="utf-8", newline="\n") as out:
-        for _ in range(lines):
-            file.readline()
-        last = "\n"
-        while chunk := file.read(_CHUNK):
-            length = len(chunk) - chunk.rfind("\n") - 1 if "\n" in chunk else length + len(chunk)
+    delimiter, quote = dialect.delimiter.encode(), dialect.quote.encode()
+    with path.open("wb") as out:
+        last = b"\n"
+        for chunk in _below(text.path, lines):
+            length = len(chunk) - chunk.rfind(b"\n") - 1 if b"\n" in chunk else length + len(chunk)
             if length > MAX_LINE:
                 problem = f"it has a line of more than {MAX_LINE >> 20} MB"
                 raise UnreadableFile(f"{name} is damaged: {problem}. Save it again as CSV.")
             out.write(chunk)
-            has_quotes = has_quotes or dialect.quote in chunk
-            has_spaced_quotes = has_spaced_quotes or (has_quotes and spaced in chunk)
-            empty = chunk.count("\n\n") + (last == chunk[0] == "\n")
-            has_gaps = has_gaps or "\n\n" in chunk.rstrip("\n") or (is_after_gap and not chunk.isspace())
-            is_after_gap = chunk.endswith("\n\n") or (chunk == "\n" == last)
-            count += chunk.count("\n") - empty
-            delimiters += chunk.count(dialect.delimiter)
-            last = chunk[-1]
-    return Body(path, count + (last != "\n"), delimiters, has_gaps, has_quotes, has_spaced_quotes)
+            has_quotes = has_quotes or quote in chunk
+            has_spaced_quotes = has_spaced_quotes or (has_quotes and delimiter + b" " + quote in chunk)
+            empty = chunk.count(b"\n\n") + (last == chunk[:1] == b"\n")
+            has_gaps = has_gaps or b"\n\n" in chunk.rstrip(b"\n") or (is_after_gap and not chunk.isspace())
+            is_after_gap = chunk.endswith(b"\n\n") or (chunk == b"\n" == last)
+            count += chunk.count(b"\n") - empty
+            delimiters += chunk.count(delimiter)
+            last = chunk[-1:]
+    return Body(path, count + (last != b"\n"), delimiters, has_gaps, has_quotes, has_spaced_quotes)
+
+
+def _below(path: Path, lines: int) -> Iterator[bytes]:
+    """The text below the first lines of the file, which is UTF-8, in pieces with LF line ends."""
+    with path.open("rb") as file:
+        if file.read(len(codecs.BOM_UTF8)) != codecs.BOM_UTF8:
+            file.seek(0)
+        while chunk := file.read(_CHUNK):
+            while chunk.endswith(b"\r") and (more := file.read(1)):
+                chunk += more
+            if b"\r" in chunk:
+                chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+            while lines and chunk:
+                _, end, chunk = chunk.partition(b"\n")
+                lines -= bool(end)
+            if chunk:
+                yield chunk
 
 
 def shortened(body: Body, footer: str, dialect: Dialect) -> Body:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from cfo_kernel.data import staging_formats
 from cfo_kernel.data.decisions import Decision, DecisionKind
 from cfo_kernel.data.source_rows import SourceRows
-from cfo_kernel.data.text_column import TextColumn
+from cfo_kernel.data.text_column import TextColumn, fits
 from cfo_kernel.data.vocabulary import MONTHS, plain
 from cfo_kernel.sql_text import text_literal
 
@@ -91,7 +91,7 @@ def is_date(cell: str) -> bool:
 
 def is_sentinel(cell: str) -> bool:
     """Whether a cell is a date of zeros, which means that there is no date."""
-    return _is(SENTINEL, cell)
+    return fits(SENTINEL, cell)
 
 
 @dataclass(frozen=True)
@@ -136,29 +136,34 @@ def read_iso(column: TextColumn) -> list[Decision] | None:
 
 def find_dates(column: TextColumn) -> Dates | None:
     """The dates in a column, or None if some of its cells have no known form, or are not dates, such as 2024-02-31."""
-    used = [pair for pair in map(_form_of, column.sample) if pair]
-    if len(used) < len(column.sample) or not used:
-        return None
-    forms = [form for form in _FORMS if form in {form for form, _ in used}]
+    used: dict[tuple[str, str], None] = {}
+    for cell in column.sample:
+        if (found := _form_of(cell)) is None:
+            return None
+        used[found[0].pattern, found[1]] = None
+    patterns = {pattern for pattern, _ in used}
+    forms = [form for form in _FORMS if form.pattern in patterns]
     clocks = list(dict.fromkeys(clock for _, clock in used))
     if all(form.pattern == SERIAL for form in forms):
         return None  # numbers
     value = _prepared(column.value, forms)
     day_first = [f + clock for form in forms for f in form.day_first for clock in clocks]
     month_first = [f + clock for form in forms for f in form.month_first or form.day_first for clock in clocks]
-    fits = tuple(
+    does_fit = tuple(
         column.holds(f"try_strptime({value}, {_list(formats)}) IS NOT NULL")
         for formats in _both(day_first, month_first)
     )
-    if len(fits) == 1:
-        fits = fits * 2
-    if not any(fits):
+    if len(does_fit) == 1:
+        does_fit = does_fit * 2
+    if not any(does_fit):
         return None
-    if fits[0] and all(form.is_dotted or not form.month_first for form in forms):
-        fits = (True, day_first == month_first)  # in dates written with points, the day comes first
-    has_fraction = any(_is(SERIAL, cell) and "." in cell for cell in column.sample)
+    if does_fit[0] and all(form.is_dotted or not form.month_first for form in forms):
+        does_fit = (True, day_first == month_first)  # in dates written with points, the day comes first
+    has_fraction = any(fits(SERIAL, cell) and "." in cell for cell in column.sample)
     kind = "TIMESTAMP" if any(clocks) or has_fraction else "DATE"
-    return Dates(column, value, kind, (day_first, month_first), (fits[0], fits[1]), all(f.is_month for f in forms))
+    return Dates(
+        column, value, kind, (day_first, month_first), (does_fit[0], does_fit[1]), all(f.is_month for f in forms)
+    )
 
 
 def _both(first: list[str], second: list[str]) -> list[list[str]]:
@@ -179,7 +184,7 @@ def read_all(found: Sequence[Dates], rows: SourceRows) -> list[Decision]:
 def _serials(dates: Dates, rows: SourceRows) -> list[Decision]:
     """A decision about the cells that are the serial numbers of days. Must be called before the column is converted."""
     column = dates.column
-    if not (numbers := [cell for cell in column.sample if _is(SERIAL, cell)]):
+    if not (numbers := [cell for cell in column.sample if fits(SERIAL, cell)]):
         return []
     where = f"regexp_full_match({column.value}, '{SERIAL}')"
     count = column.figure(f"count(*) FILTER ({where})")
@@ -196,10 +201,6 @@ def _serials(dates: Dates, rows: SourceRows) -> list[Decision]:
     ]
 
 
-def _is(pattern: str, cell: str) -> bool:
-    return re.fullmatch(pattern, cell, re.IGNORECASE | re.ASCII) is not None
-
-
 def _form_of(cell: str) -> tuple[_Form, str] | None:
     """The form of a cell and the format of its time."""
     date, clock = cell, ""
@@ -209,8 +210,7 @@ def _form_of(cell: str) -> tuple[_Form, str] | None:
                 date, clock = found[1], known
                 break
     for form in _FORMS:
-        fits = _is(form.pattern, date)
-        if fits and (form not in _NAMED or _has_month(date)):
+        if fits(form.pattern, date) and (form not in _NAMED or _has_month(date)):
             return form, clock
     return None
 
@@ -253,4 +253,6 @@ def _numbered(value: str) -> str:
 
 
 def _list(formats: Sequence[str]) -> str:
-    return f"[{', '.join(text_literal(f) for f in dict.fromkeys(formats))}]"
+    """SQL for a format or, if there are several, for a list of them."""
+    known = [text_literal(one) for one in dict.fromkeys(formats)]
+    return known[0] if len(known) == 1 else f"[{', '.join(known)}]"

@@ -10,6 +10,7 @@ from cfo_kernel.sql_text import quoted
 
 MAX_SCALE = 8  # values with more decimals are measured ratios, not money
 MAX_DIGITS = 38
+USUAL_DIGITS = 18  # of a DECIMAL; a narrower type takes no less space
 MAX_WHOLE = 19  # a whole number of this many digits may not fit BIGINT
 _DOUBLE_DIGITS = 17
 _NOISE = 2e-15  # relative; a double is exact to about 1e-16, and sums of a few doubles slightly less
@@ -55,8 +56,8 @@ def float_column(connection: duckdb.DuckDBPyConnection, table: str, name: str, v
 
 
 def decimal(whole: int, scale: int) -> str:
-    """The DECIMAL type for this many digits, at least 18, because a narrower type takes no less space."""
-    return f"DECIMAL({min(MAX_DIGITS, max(18, whole + scale))}, {scale})"
+    """The DECIMAL type for this many digits, and at least the usual ones."""
+    return f"DECIMAL({min(MAX_DIGITS, max(USUAL_DIGITS, whole + scale))}, {scale})"
 
 
 def _rounded(name: str, count: int, example: str) -> Decision:

@@ -47,6 +47,12 @@ def _number(mark: Mark) -> str:
     return rf"((0|[1-9]\d*|{groups})({point}\d*)?|{point}\d+)"
 
 
+def plainly_grouped(mark: Mark) -> str:
+    """Unsigned numbers with this decimal mark, whose thousands are separated by the other one, or not at all."""
+    point, comma = (r"\.", ",") if mark == "." else (",", r"\.")
+    return rf"(0|[1-9]\d*|[1-9]\d{{0,2}}({comma}\d{{3}})+)({point}\d*)?"
+
+
 _EITHER = r"(0|[1-9]\d*|[1-9]\d{0,2}[.,]\d{3})"
 
 

@@ -13,7 +13,7 @@ from cfo_kernel import column_names
 from cfo_kernel.data import currencies, date_formats, number_dates, number_grammar, remembered_cells
 from cfo_kernel.data.decisions import Decision, DecisionKind
 from cfo_kernel.data.source_rows import SourceRows
-from cfo_kernel.data.text_column import TextColumn
+from cfo_kernel.data.text_column import TextColumn, fits
 from cfo_kernel.data.vocabulary import MONTHS, PENDING_WORDS, plain
 from cfo_kernel.sql_text import text_literal
 
@@ -31,13 +31,15 @@ def without_odd_cells(column: TextColumn) -> TextColumn | None:
     """The column without its odd cells, or None if it has none or too many."""
     for pattern, excepted in ((number_grammar.ANY, "_^"), (date_formats.ANY, date_formats.SENTINEL)):
         is_date = pattern == date_formats.ANY
-        fits = [cell for cell in column.sample if _fits(pattern, cell) and not _fits(excepted, cell)]
-        if 2 * len(fits) < len(column.sample) - 1 or not fits or _may_be_codes(column, fits):
+        usual_cells = [cell for cell in column.sample if fits(pattern, cell) and not fits(excepted, cell)]
+        if 2 * len(usual_cells) < len(column.sample) - 1 or not usual_cells or _may_be_codes(column, usual_cells):
+            continue
+        if len(column.sample) - len(usual_cells) > _MOST:
             continue
         usual = f"regexp_full_match({column.value}, {text_literal(pattern)}, 'i')"
         usual += f" AND NOT regexp_full_match({column.value}, '{excepted}', 'i')" if is_date else ""
         found = column.counts(f"{column.value} IS NOT NULL AND NOT ({usual})", _MOST + 1)
-        if found and _are_odd(found, column, is_clear=is_date or _are_clear(column, fits), is_date=is_date):
+        if found and _are_odd(found, column, is_clear=is_date or _are_clear(column, usual_cells), is_date=is_date):
             odd = tuple(cell for cell, _ in found)
             return replace(column, odd=odd, sample=[cell for cell in column.sample if cell not in odd])
     return None
@@ -54,10 +56,6 @@ def without_words(column: TextColumn) -> TextColumn:
     return replace(column, odd=odd, sample=[cell for cell in column.sample if cell not in odd])
 
 
-def _fits(pattern: str, cell: str) -> bool:
-    return re.fullmatch(pattern, cell, re.IGNORECASE | re.ASCII) is not None
-
-
 def _are_odd(found: list[tuple[str, int]], column: TextColumn, *, is_clear: bool, is_date: bool) -> bool:
     others = {cell: n for cell, n in found if not (is_date and date_formats.is_sentinel(cell))}
     words = {cell: n for cell, n in others.items() if plain(cell).strip(".!?*()[] ") not in PENDING_WORDS}
@@ -67,11 +65,11 @@ def _are_odd(found: list[tuple[str, int]], column: TextColumn, *, is_clear: bool
     return few and (not words or (is_clear and _RARE * sum(words.values()) <= column.filled))
 
 
-def _are_clear(column: TextColumn, fits: list[str]) -> bool:
+def _are_clear(column: TextColumn, cells: list[str]) -> bool:
     """Whether these cells are figures rather than codes."""
     parts = column_names.words(column.name)
     named = column_names.says_money(parts) or column_names.says_count(parts) or column_names.says_percent(parts)
-    return named or any(re.search(r"\d[.,]\d|[%()$€£¥]", cell) for cell in fits)
+    return named or any(re.search(r"\d[.,]\d|[%()$€£¥]", cell) for cell in cells)
 
 
 def stays_text(column: TextColumn, rows: SourceRows) -> list[Decision]:
@@ -81,19 +79,19 @@ def stays_text(column: TextColumn, rows: SourceRows) -> list[Decision]:
         (number_grammar.ANY, DecisionKind.NUMBERS, "figure"),
     ):
         words = _CURRENCIES if kind is DecisionKind.NUMBERS else _MONTHS
-        fits = [
-            cell for cell in column.sample if _fits(pattern, cell) and not _LETTERS.search(words.sub("", plain(cell)))
+        usual_cells = [
+            cell for cell in column.sample if fits(pattern, cell) and not _LETTERS.search(words.sub("", plain(cell)))
         ]
-        if len(fits) < 2 or 2 * len(fits) <= len(column.sample) or _may_be_codes(column, fits):
+        if len(usual_cells) < 2 or 2 * len(usual_cells) <= len(column.sample) or _may_be_codes(column, usual_cells):
             continue
         usual = f"regexp_full_match({column.value}, {text_literal(pattern)}, 'i')"
         others = f"regexp_replace(strip_accents(lower({column.value})), {text_literal(words.pattern)}, '', 'gi')"
         usual += f" AND NOT regexp_matches({others}, '{_LETTERS.pattern}', 'i')"
         other = f"{column.value} IS NOT NULL AND NOT ({usual})"
         count = column.figure(f"count(*) FILTER ({other})")
-        if kind is DecisionKind.DATES or _are_clear(column, fits) or 0 < _RARE * count <= column.filled:
+        if kind is DecisionKind.DATES or _are_clear(column, usual_cells) or 0 < _RARE * count <= column.filled:
             where = rows.of(column.rowids(other))
-            shown = [cell for cell, _ in column.counts(other, _SHOWN)] or fits[:_SHOWN]
+            shown = [cell for cell, _ in column.counts(other, _SHOWN)] or usual_cells[:_SHOWN]
             text = f"{column.name}: the column stays text, because {_why_text(name, shown, where, count)}."
             text += f" If it should have {name}s, correct the file."
             return [Decision(kind=kind, text=text, column=column.name, rows=where, count=count, needs_check=True)]
@@ -102,7 +100,7 @@ def stays_text(column: TextColumn, rows: SourceRows) -> list[Decision]:
 
 def _may_be_codes(column: TextColumn, cells: list[str]) -> bool:
     """Whether the cells are numbers that could be dates, even though the column name does not say so."""
-    return all(_fits(date_formats.SERIAL, cell) for cell in cells) and not number_dates.says_date(column.name)
+    return all(fits(date_formats.SERIAL, cell) for cell in cells) and not number_dates.says_date(column.name)
 
 
 def _why_text(name: str, cells: list[str], rows: tuple[int, ...], count: int) -> str:

@@ -36,9 +36,10 @@ def clean_text(connection: duckdb.DuckDBPyConnection, rows: SourceRows, table: s
     return decisions
 
 
-_CONDITIONS = (
-    f"regexp_matches({{0}}, '^[{SPACES}]|[{SPACES}]$')",
-    "left({0}, 1) IN ('=', '''') AND regexp_full_match({0}, {1})",
+_CONDITIONS = (  # CASE, because AND would try the pattern on each cell
+    f"CASE WHEN {{0}} >= '!' AND {{0}} < '\x7f' AND {{0}}[-1] BETWEEN '!' AND '~' THEN false"
+    f" ELSE regexp_matches({{0}}, '^[{SPACES}]|[{SPACES}]$') END",
+    "CASE WHEN starts_with({0}, '=') OR starts_with({0}, '''') THEN regexp_full_match({0}, {1}) ELSE false END",
 )
 _TEXTS = (
     "leading and trailing spaces were removed from {}.",
