@@ -1,9 +1,9 @@
 """Changes entries in the text of `datasets.yaml`, and leaves every other line as its authors wrote it.
 
 A change is a JSON merge patch (RFC 7396) with the keys of the file: a value replaces what is there, null removes it.
-ruamel.yaml writes the changed entries. It would also reformat others, so only the lines that differ between its output
-before and after the change are taken from it. The result counts only if the engine's own reader finds exactly the
-wanted values in it.
+ruamel.yaml writes the changed entries. It would also reformat other entries, so only the lines that differ between its
+output before and after the change are used. A result is accepted only if the engine's own reader finds exactly the
+intended values in it.
 """
 
 import re
@@ -29,7 +29,10 @@ _ITEM = re.compile(r"( *)(- +)?([^\s#-][^:]*):\s*(#.*)?$")
 
 
 def edited(text: str, changes: Mapping[str, Any]) -> str:
-    """The text with the changes. Raises `GlossaryInvalid` if it cannot be changed, `InvalidInput` for the changes."""
+    """The text with the changes applied.
+
+    Raises `GlossaryInvalid` if the text cannot be changed, and `InvalidInput` if the changes are not valid.
+    """
     _check(changes, 0, [0])
     written = glossary_reader.read_text(text)
     if written.faults:
@@ -48,7 +51,7 @@ def edited(text: str, changes: Mapping[str, Any]) -> str:
 
 
 def _check(value: Any, depth: int, count: list[int]) -> None:
-    """Raises `InvalidInput` unless the changes are small and consist of what YAML can hold."""
+    """Raises `InvalidInput` if the changes are too large, or contain values that YAML cannot represent."""
     count[0] += 1
     if depth > _MOST_DEPTH or count[0] > _MOST_VALUES:
         raise InvalidInput("The changes are too many or nested too deeply. Send fewer at once.")
@@ -57,29 +60,30 @@ def _check(value: Any, depth: int, count: list[int]) -> None:
         entries = cast("Mapping[Any, Any]", value)
         parts = [*entries.keys(), *entries.values()]
         if not all(isinstance(key, str) and key for key in entries):
-            raise InvalidInput("The keys of a change must be text.")
+            raise InvalidInput("The keys of a change must be strings. Use names as keys.")
     elif isinstance(value, list | tuple):
         parts = list(cast("Sequence[Any]", value))
     elif isinstance(value, str) and (len(value) > _LONGEST or _has_control(value)):
-        raise InvalidInput(f"A text in a change has a control character, or more than {_LONGEST:,} characters.")
+        advice = "Remove the character, or shorten the string"
+        raise InvalidInput(f"A string has a control character, or more than {_LONGEST:,} characters. {advice}.")
     elif value is not None and not isinstance(value, str | bool | int | float):
-        raise InvalidInput("A change consists of texts, numbers, true, false, null, lists and objects.")
+        raise InvalidInput("A change may contain only strings, numbers, true, false, null, lists and objects.")
     for part in parts:
         _check(part, depth + 1, count)
 
 
 def _has_control(text: str) -> bool:
-    """Whether the text has a character that is neither text nor the end of a line."""
+    """Whether the text contains a control character other than a line feed, or an incomplete character."""
     return any(unicodedata.category(character) in ("Cc", "Cs") and character != "\n" for character in text)
 
 
 def _key(holder: Mapping[Any, Any], name: str) -> Any:
-    """The key that a change means: names are compared as SQL does, ignoring case, and a number by its text."""
+    """The existing key that a change refers to. Case is ignored, as in SQL, and a number is compared as a string."""
     return next((key for key in holder if str(key).lower() == name.lower()), name)
 
 
 def _patched(value: Any, changes: Any) -> Any:
-    """RFC 7396, for plain values."""
+    """Applies a merge patch (RFC 7396) to plain values."""
     if not isinstance(changes, Mapping):
         return list(cast("tuple[Any]", changes)) if isinstance(changes, tuple) else changes
     found = dict(cast("dict[Any, Any]", value)) if isinstance(value, dict) else {}
@@ -93,7 +97,7 @@ def _patched(value: Any, changes: Any) -> Any:
 
 
 def _attempts(lines: list[str], value: Mapping[Any, Any], changes: Mapping[str, Any]) -> Iterator[list[str]]:
-    """Texts with the changes, from the one that leaves most lines alone."""
+    """Possible texts with the changes, starting with the one that leaves most lines unchanged."""
     # Imported here, because it takes a while to load and only changes need it.
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
@@ -136,7 +140,10 @@ def _apply(holder: Any, changes: Mapping[str, Any]) -> None:
 
 
 def _node(value: Any) -> Any:
-    """The value as ruamel.yaml writes it best: lists on one line, and quotes where YAML would not read plain text."""
+    """The value in the form that ruamel.yaml writes best.
+
+    Lists are on one line, and text that YAML would misread has quotes.
+    """
     from ruamel.yaml.comments import CommentedMap, CommentedSeq
     from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
@@ -158,7 +165,7 @@ def _node(value: Any) -> Any:
 
 
 def _is_plain(text: str) -> bool:
-    """Whether text without quotes is read as this text, and not as a number, a date or a boolean, such as NO."""
+    """Whether unquoted text is read as the same text, not as a number, a date or a boolean, such as NO."""
     try:
         return bool(_PLAIN.fullmatch(text)) and yaml.safe_load(text) == text
     except (yaml.YAMLError, ValueError, LookupError, OverflowError):
@@ -166,7 +173,7 @@ def _is_plain(text: str) -> bool:
 
 
 def _indents(lines: Sequence[str]) -> dict[str, int]:
-    """How the file indents mappings and lists, so that new entries look like those around them."""
+    """How the file indents mappings and lists, so that new entries match the entries around them."""
     mapping, offset = 2, 2
     for line, following in pairwise(lines):
         found = _ITEM.match(line)
@@ -181,9 +188,9 @@ def _indents(lines: Sequence[str]) -> dict[str, int]:
 
 
 def _merged(lines: list[str], before: list[str], after: list[str]) -> list[str] | None:
-    """The lines in which only those are replaced that differ between `before` and `after`. Comments stay.
+    """The lines, with only those replaced that differ between `before` and `after`. Comments are kept.
 
-    None if a difference begins or ends within lines that `before` writes in another way.
+    None if a difference begins or ends within lines that are written differently in `before`.
     """
     places = _places(before, lines)
     found: list[str] = []
@@ -202,13 +209,13 @@ def _merged(lines: list[str], before: list[str], after: list[str]) -> list[str] 
 
 
 def _blank_end(lines: list[str]) -> list[str]:
-    """The blank lines at the end."""
+    """The blank lines at the end of the list."""
     count = next((i for i, line in enumerate(reversed(lines)) if line.strip()), 0)
     return lines[len(lines) - count :] if count else []
 
 
 def _places(before: list[str], lines: list[str]) -> dict[int, int]:
-    """Where lines of `before` begin in `lines`, as far as the two correspond."""
+    """For lines of `before`, the positions in `lines` at which they begin, where the two correspond."""
     places: dict[int, int] = {0: 0, len(before): len(lines)}
     for kind, start, end, own_start, own_end in SequenceMatcher(None, before, lines).get_opcodes():
         places.setdefault(start, own_start)

@@ -2,7 +2,7 @@
 
 A cell of an upper row may stand for several columns: if it is merged, for the columns that it covers; otherwise, for
 neighbouring columns that are empty in its row. It is repeated over columns of the same kind: for example over years,
-but not over the change next to them.
+but not over a column of changes next to them.
 """
 
 import re

@@ -158,7 +158,7 @@ class WorkspaceData:
             return self._schema
 
     async def glossary_faults(self, text: str) -> tuple[GlossaryProblem, ...]:
-        """The faults that the glossary would have with this text. Raises `StorageFailed`."""
+        """The faults that a glossary with this text would have. Raises `StorageFailed`."""
         written = await asyncio.to_thread(glossary_reader.read_text, text)
         return (await self._read_schema(await self._cache.index(), written)).glossary_faults
 

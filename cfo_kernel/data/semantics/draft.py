@@ -1,4 +1,4 @@
-"""Writes what was inferred as entries of the glossary, for people who want to check and state all of it."""
+"""Writes inferences as glossary entries, for people who want to check them and state them all."""
 
 from typing import Any
 
@@ -6,11 +6,11 @@ from cfo_kernel.data.glossary import ColumnNotes, GlossaryFile
 from cfo_kernel.data.semantics.meaning import ColumnMeaning, JoinMeaning, Meaning, Role, TableMeaning
 
 _UNSURE = 0.5
-"""Below this confidence, an inference is a guess that nobody should state without looking."""
+"""Below this confidence, an inference is a guess that must be checked before it is stated."""
 
 
 def inferred_entries(meaning: Meaning, glossary: GlossaryFile) -> dict[str, Any]:
-    """The entries that would state what is inferred, without those that the glossary states already."""
+    """Glossary entries for everything that is inferred, except what the glossary already states."""
     found: dict[str, Any] = {}
     if glossary.fiscal_year_start is None and meaning.fiscal_year_start != 1:
         found["fiscal_year_start"] = meaning.fiscal_year_start

@@ -1,4 +1,4 @@
-"""A workspace's meaning together with the glossary that states parts of it, as people read, correct and save it."""
+"""A workspace's meaning, together with the glossary that states parts of it, for people to read, correct and save."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,9 +14,9 @@ _MOST_EVIDENCE = 2
 
 
 class StatedMeaning(Value):
-    """What the tables of a workspace mean, what its glossary states of that, and the glossary's text.
+    """What the tables of a workspace mean, which of that its glossary states, and the glossary's text.
 
-    A change names the `version` that it changes. `problems` are the faults of the glossary, each with its line; the
+    A change names the `version` that it changes. `problems` are the faults of the glossary, each with its line. The
     parts with faults are not used.
     """
 
@@ -27,13 +27,13 @@ class StatedMeaning(Value):
     problems: tuple[str, ...] = ()
 
     def draft(self) -> str:
-        """The glossary's text with everything that is inferred stated too. It is not saved."""
+        """The glossary's text with all inferences stated too. It is not saved."""
         from cfo_kernel.data.glossary_editor import edited  # needs the parser of the file, which few callers use
 
         return edited(self.text, inferred_entries(self.meaning, self.glossary))
 
     def rows(self) -> Iterator[tuple[str, ...]]:
-        """A row for each table and column, as users see it; see `LISTED`."""
+        """A row for each table and column, as users see it. `LISTED` names its columns."""
         for table in self.meaning.tables:
             yield table.table, "", str(table.kind), _about_table(table), _by(table.source, table.confidence), ""
             for column in table.columns:
@@ -42,7 +42,7 @@ class StatedMeaning(Value):
                 yield table.table, column.column, str(column.role), _about_column(column), by, evidence
 
     def lines(self) -> list[str]:
-        """What belongs to no single column: joins, measures, questions and faults."""
+        """Lines about everything that does not belong to a single column: joins, measures, questions and faults."""
         found = [
             f"{join.table} → {join.to_table} ({join.kind}): {join.matched:,} of {join.rows:,} rows match."
             for join in self.meaning.joins
