@@ -20,6 +20,7 @@ import typer
 
 from cfo_kernel import CfoError, Dataset, FinishedRun, ResultTable, Run, Thread, Workspace, connect
 from cfo_kernel.cli_db import db
+from cfo_kernel.cli_meaning import meaning
 from cfo_kernel.cli_output import print_datasets, print_error, print_rows, print_run, print_workspaces, usage_line
 from cfo_kernel.display import printable, table_text
 from cfo_kernel.errors import InvalidInput, RunCancelled, TooManyStreams
@@ -40,6 +41,7 @@ _DEFAULT_GC_THRESHOLD = gc.get_threshold()
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 workspaces_app = typer.Typer(invoke_without_command=True, help="List the workspaces, or create one.")
 app.add_typer(workspaces_app, name="workspaces")
+app.add_typer(meaning, name="meaning")
 app.add_typer(db, name="db")
 
 WorkspaceOption = Annotated[str | None, typer.Option("-w", "--workspace", help="The id or name of the workspace.")]
