@@ -69,11 +69,9 @@ def _column(column: ColumnMeaning, table_notes: TableNotes, table: TableMeaning)
     stated["evidence"] = (*_sentences(stated, words), *column.evidence)
     if role := stated.get("role"):
         stated |= {"confidence": 1.0, "source": "glossary"}
-        # What was inferred for another role does not fit this one.
+        # `refers_to` stays, since sums of other columns may depend on the rows that it refers to, such as scenarios.
         if role is not Role.DATE and "date" not in stated:
             stated["date"] = None
-        if role is not Role.REFERENCE and "refers_to" not in stated:
-            stated["refers_to"] = None
     return column.model_copy(update=stated)
 
 
