@@ -41,7 +41,7 @@ def _unknown_values(wanted: Filter, ref: ColumnRef, compiler: Compiler) -> Itera
     unknown = [str(value) for value in values if value is not None and str(value) not in known]
     for i, value in enumerate(unknown):
         suggestion = nearest(value, list(known)) if i < _MOST_SUGGESTIONS else ""
-        yield f"No {ref.name} is {value}.{' ' + suggestion if suggestion.startswith('Did') else ''}"
+        yield f"{ref.name} is never {value}.{' ' + suggestion if suggestion.startswith('Did') else ''}"
 
 
 def _empty_cells(wanted: Filter, ref: ColumnRef) -> Iterator[str]:

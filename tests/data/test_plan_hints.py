@@ -41,9 +41,9 @@ WITHOUT = "ledger.dept is empty in 1 row of ledger: '{}' excludes them too."
     ("op", "value", "expected"),
     [
         ("=", "Sales", []),
-        ("=", "sales", ["No ledger.dept is sales. Did you mean Sales?"]),
-        ("in", ["Sales", "Marketing"], ["No ledger.dept is Marketing."]),
-        ("!=", "sales", ["No ledger.dept is sales. Did you mean Sales?", WITHOUT.format("!=")]),
+        ("=", "sales", ["ledger.dept is never sales. Did you mean Sales?"]),
+        ("in", ["Sales", "Marketing"], ["ledger.dept is never Marketing."]),
+        ("!=", "sales", ["ledger.dept is never sales. Did you mean Sales?", WITHOUT.format("!=")]),
         ("not in", ["Sales"], [WITHOUT.format("not in")]),
         ("like", "sales", []),
         ("is not null", None, []),
