@@ -22,6 +22,7 @@ from cfo_kernel import CfoError, Dataset, FinishedRun, ResultTable, Run, Thread,
 from cfo_kernel.cli_db import db
 from cfo_kernel.cli_meaning import meaning
 from cfo_kernel.cli_output import print_datasets, print_error, print_rows, print_run, print_workspaces, usage_line
+from cfo_kernel.cli_reading import read_datasets
 from cfo_kernel.display import printable, table_text
 from cfo_kernel.errors import InvalidInput, RunCancelled, TooManyStreams
 from cfo_kernel.events import UsageTotals
@@ -166,17 +167,43 @@ def upload(
 
 @app.command()
 def datasets(workspace: NeededWorkspace, as_json: JsonOption = False) -> None:
-    """List the files of a workspace with their tables."""
+    """List the files of a workspace with their tables, once all of them are read."""
 
     async def work() -> tuple[Sequence[Dataset], Sequence[str]]:
         async with connect() as wb:
             company = await wb.workspace(workspace)
-            return await company.datasets(), () if as_json else (await company.glossary()).problems
+            return await read_datasets(company), () if as_json else (await company.glossary()).problems
 
     found, problems = _run(work(), as_json)
     print_datasets(found, as_json)
     for problem in problems:
         typer.echo(printable(problem))
+
+
+@app.command()
+def stop_reading(file: str, workspace: NeededWorkspace, as_json: JsonOption = False) -> None:
+    """Stop reading a file. It is kept, but has no tables until it is read again."""
+
+    async def work() -> Sequence[Dataset]:
+        async with connect() as wb:
+            company = await wb.workspace(workspace)
+            await company.stop_reading(file)
+            return [d for d in await company.datasets(wait=0) if d.file == file]
+
+    print_datasets(_run(work(), as_json), as_json)
+
+
+@app.command()
+def read_again(file: str, workspace: NeededWorkspace, as_json: JsonOption = False) -> None:
+    """Read a file again whose reading was stopped or failed."""
+
+    async def work() -> Sequence[Dataset]:
+        async with connect() as wb:
+            company = await wb.workspace(workspace)
+            await company.read_again(file)
+            return [d for d in await read_datasets(company) if d.file == file]
+
+    print_datasets(_run(work(), as_json), as_json)
 
 
 @app.command()
@@ -196,7 +223,7 @@ def union(
         async with connect() as wb:
             company = await wb.workspace(workspace)
             await company.unite(name, files or [])
-            return await company.datasets()
+            return await read_datasets(company)
 
     print_datasets(_run(work(), as_json), as_json)
 

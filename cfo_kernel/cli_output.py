@@ -82,7 +82,7 @@ def print_datasets(datasets: Sequence[Dataset], as_json: bool) -> None:
     print_rows(rows, ["file", "table", "rows", "columns"], False, "There is no data yet. Add files with: cfo upload")
     # Sentences come after the grid, which would truncate them.
     for dataset in datasets:
-        for note in filter(None, (dataset.problem, dataset.about_document(), *dataset.notes)):
+        for note in filter(None, (dataset.problem, dataset.about_reading(), dataset.about_document(), *dataset.notes)):
             typer.echo(printable(f"{dataset.file}: {note}"))
         for table in dataset.tables:
             _print_reading(dataset, table)

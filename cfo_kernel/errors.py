@@ -10,7 +10,7 @@ CfoError
 ├── Conflict                WorkspaceExists · ThreadReadOnly · ThreadBusy · ThreadAmbiguous · StorageFailed
 │   ├── MeaningChanged · MeaningVersionMissing · NothingToUndo
 │   ├── OtherRoot · OtherLoop · WorkbenchClosed · IdempotencyMismatch · ContinueLimitReached
-├── FileProblem             UnsupportedFile · EmptyFile · UnreadableFile · FileTooLarge
+├── FileProblem             UnsupportedFile · EmptyFile · UnreadableFile · FileTooLarge · ReadingStopped
 │   └── GlossaryProblem     GlossaryInvalid · GlossaryNameUnknown · MeasureCircular · JoinDoesNotHold
 ├── QueryError              the model may correct the query and try again
 │   ├── SqlInvalid · SqlPolicyViolation · UnknownTable · UnknownColumn · PlanInvalid · SheetInvalid
@@ -241,6 +241,12 @@ class FileTooLarge(FileProblem):
     """The file is larger than 2 GB, or takes more memory, time or columns to read than the limit. Split it."""
 
     code = "file_too_large"
+
+
+class ReadingStopped(FileProblem):
+    """A person stopped the reading of the file. Read it again when its tables are needed."""
+
+    code = "reading_stopped"
 
 
 class GlossaryProblem(FileProblem):

@@ -32,6 +32,10 @@ from cfo_kernel.values import Value
 if TYPE_CHECKING:
     import pandas as pd
 
+LIST_WAIT = 2.0
+"""How many seconds a list of datasets waits for files that are being read."""
+MAX_LIST_WAIT = 60.0
+"""The maximum of these seconds over HTTP."""
 MAX_TITLE = 80
 """The maximum length of a thread's title in characters. Longer titles are truncated."""
 
@@ -356,16 +360,37 @@ class Workspace(Protocol):
         """
         ...
 
-    async def datasets(self) -> Sequence[Dataset]:
-        """Returns the files in the workspace with their tables. If a file cannot be read, its `problem` says why."""
+    async def datasets(self, *, wait: float = LIST_WAIT) -> Sequence[Dataset]:
+        """Returns the files in the workspace with their tables. If a file cannot be read, its `problem` says why.
+
+        Waits up to `wait` seconds for files that are being read. The `reading` of one that takes longer says how far it
+        is.
+        """
+        ...
+
+    async def stop_reading(self, file: str) -> None:
+        """Stops the reading of a file, which is then listed without tables until `read_again`.
+
+        A file that is already read is not changed. Raises `FileNotFound` or `StorageFailed`.
+        """
+        ...
+
+    async def read_again(self, file: str) -> None:
+        """Reads a file again whose reading was stopped or failed. A file that is already read is not changed.
+
+        Raises `FileNotFound` or `StorageFailed`.
+        """
         ...
 
     async def schema(self, dataset: str) -> Dataset:
         """Returns the dataset with this id, file name or table. Raises `UnknownTable`."""
         ...
 
-    async def glossary(self) -> Glossary:
-        """Returns the glossary in `data/datasets.yaml`, with example questions and its faults."""
+    async def glossary(self, *, wait: float = LIST_WAIT) -> Glossary:
+        """Returns the glossary in `data/datasets.yaml`, with example questions and its faults.
+
+        It says nothing about the tables of files that are still being read after `wait` seconds.
+        """
         ...
 
     async def meaning(self) -> StatedMeaning:

@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 from cfo_kernel.data.read_limits import MEMORY
+from cfo_kernel.data.reading_stages import stages
 from cfo_kernel.executors import worker_folder
 from cfo_kernel.executors.worker_server import serve
 
@@ -35,7 +36,7 @@ def main(folder: str) -> None:
     # The cells of a sheet are many objects without cycles. At the usual threshold, a fifth of the time would be spent
     # on searching them for garbage again and again.
     gc.set_threshold(_GARBAGE_THRESHOLD)
-    serve(ingest_worker.HANDLERS, MEMORY)
+    serve(ingest_worker.HANDLERS, MEMORY, listen=stages.listen)
 
 
 if __name__ == "__main__":

@@ -22,12 +22,13 @@ from cfo_kernel.errors import (
     QueryError,
     QueryOutOfMemory,
     QueryTimeout,
+    ReadingStopped,
     StorageFailed,
     UnreadableFile,
     UnsupportedFile,
     WorkerLost,
 )
-from cfo_kernel.executors.worker_process import Worker
+from cfo_kernel.executors.worker_process import OnStage, Worker
 from cfo_kernel.values import Value
 
 _Answer = TypeVar("_Answer", bound=Value)
@@ -37,7 +38,7 @@ _Answer = TypeVar("_Answer", bound=Value)
 class IngestedFile:
     """The outcome of ingesting a file: descriptions of its tables, or a problem.
 
-    `is_final` means that another attempt would have the same outcome.
+    `is_final` means that another attempt would have the same outcome, and `is_stopped` that a person stopped it.
     """
 
     path: Path
@@ -46,6 +47,7 @@ class IngestedFile:
     manifest: Manifest = field(default_factory=lambda: Manifest(tables=()))
     problem: str | None = None
     is_final: bool = True
+    is_stopped: bool = False
 
     def plain_name(self, table: IngestedTable) -> str:
         """The identifier of a table before names are made unique, derived from its sheet or its file."""
@@ -71,7 +73,7 @@ class FileReader:
         self._timeout = timeout
         self._format = format
 
-    async def read(self, path: Path) -> IngestedFile:
+    async def read(self, path: Path, on_stage: OnStage | None = None) -> IngestedFile:
         """The tables of the file, from the cache if they are there. Raises a `CfoError` or an `OSError`.
 
         A `FileProblem` is recorded: the file is not read again until it changes. An unsupported suffix is not recorded,
@@ -83,11 +85,11 @@ class FileReader:
         record = known.record
         try:
             if record.version is None:
-                record = await self.ask("file_version", path.name, FileRecord, path=str(path))
+                record = await self.ask("file_version", path.name, FileRecord, on_stage, path=str(path))
             folder = self._folder(record.version or "", path)
             manifest = Manifest(tables=())
             if not file_formats.document_of(path):
-                manifest = await self._manifest(path, folder)
+                manifest = await self._manifest(path, folder, on_stage)
         except FileProblem as error:
             record = FileRecord(version=record.version, problem=file_records.to_problem(error))
             raise
@@ -95,28 +97,45 @@ class FileReader:
             await finish_in_thread(self._remember, path, known, record)
         return IngestedFile(path, record.version or "", folder, manifest)
 
-    async def read_or_explain(self, path: Path) -> IngestedFile:
+    async def read_or_explain(self, path: Path, on_stage: OnStage | None = None) -> IngestedFile:
         """The tables of the file, or its problem, so that one bad file does not hide the others."""
         try:
-            return await self.read(path)
+            return await self.read(path, on_stage)
         except (CfoError, OSError) as error:
-            return _explained(path, error)
+            return explained(path, error)
+
+    def stop(self, path: Path) -> None:
+        """Records that a person stopped the reading of the file, so that it is not read until `forget`.
+
+        Raises `OSError`.
+        """
+        stamp = file_records.stamp_of(path)
+        error = ReadingStopped(f"{path.name} was not read, because the reading was stopped. Read it again.")
+        record = self._records.read(path, stamp).model_copy(update={"problem": file_records.to_problem(error)})
+        self._records.write(path, stamp, record)
+
+    def forget(self, path: Path) -> None:
+        """Removes the record of a problem with the file, so that it is read again. Raises `OSError`."""
+        stamp = file_records.stamp_of(path)
+        self._records.write(path, stamp, self._records.read(path, stamp).model_copy(update={"problem": None}))
 
     def known(self, path: Path) -> IngestedFile | None:
         """Like `read_or_explain`, but without reading the file. Returns None if it must be read."""
         try:
             return self._known(path).found
         except (CfoError, OSError) as error:
-            return _explained(path, error)
+            return explained(path, error)
 
-    async def ask(self, op: str, name: str, kind: type[_Answer], **arguments: Any) -> _Answer:
+    async def ask(
+        self, op: str, name: str, kind: type[_Answer], on_stage: OnStage | None = None, **arguments: Any
+    ) -> _Answer:
         """The worker's answer about the file with this name.
 
         The worker's errors are worded for queries, so they are replaced with file errors. The answer is validated,
         because the file may have taken over the worker.
         """
         try:
-            answer = await self._worker.ask(op, self._timeout, **arguments)
+            answer = await self._worker.ask(op, self._timeout, on_stage=on_stage, **arguments)
             return kind.model_validate(answer)
         except QueryTimeout as error:
             problem = f"{name} took longer than {self._timeout:g} s to read"
@@ -150,10 +169,10 @@ class FileReader:
             found = IngestedFile(path, record.version, folder, manifest) if manifest is not None else None
         return _Known(stamp, record, found)
 
-    async def _manifest(self, path: Path, folder: Path) -> Manifest:
+    async def _manifest(self, path: Path, folder: Path, on_stage: OnStage | None) -> Manifest:
         manifest = await finish_in_thread(manifests.read_manifest, folder)
         if manifest is None:
-            manifest = await self.ask("ingest", path.name, Manifest, path=str(path), folder=str(folder))
+            manifest = await self.ask("ingest", path.name, Manifest, on_stage, path=str(path), folder=str(folder))
             await finish_in_thread(manifests.write_manifest, folder, manifest)
         return manifest
 
@@ -173,11 +192,16 @@ class FileReader:
         return self._cache / f"{self._format}-{version[:32]}{path.suffix.lower()}"
 
 
-def _explained(path: Path, error: Exception) -> IngestedFile:
+def explained(path: Path, error: Exception) -> IngestedFile:
     """The outcome for a file that could not be read."""
     match error:
         case CfoError():
-            return IngestedFile(path, problem=error.message, is_final=isinstance(error, FileProblem))
+            return IngestedFile(
+                path,
+                problem=error.message,
+                is_final=isinstance(error, FileProblem),
+                is_stopped=isinstance(error, ReadingStopped),
+            )
         case FileNotFoundError():
             problem = "The file was deleted while it was being read."
         case _:

@@ -15,7 +15,7 @@ from cfo_kernel.data import read_limits
 from cfo_kernel.errors import QueryTimeout, StorageFailed, WorkerLost
 from cfo_kernel.executors import locked_temp_folders, worker_folder
 from cfo_kernel.executors.worker_folder import WorkerFolder
-from cfo_kernel.executors.worker_process import WorkerProcess, workbench_closed
+from cfo_kernel.executors.worker_process import OnStage, WorkerProcess, workbench_closed
 
 _MODULE = "cfo_kernel.data.file_process"
 _READ = ("path", "source", "workbook")
@@ -40,7 +40,14 @@ class FileWorker:
         self._starting = asyncio.Lock()
         self._is_closed = False
 
-    async def ask(self, op: str, timeout: float, **arguments: Any) -> dict[str, Any]:  # noqa: ASYNC109 - it kills
+    async def ask(
+        self,
+        op: str,
+        timeout: float,  # noqa: ASYNC109 - it kills
+        *,
+        on_stage: OnStage | None = None,
+        **arguments: Any,
+    ) -> dict[str, Any]:
         """See `Worker`.
 
         Raises `StorageFailed` if a file cannot be linked into the process's folder or moved out of it.
@@ -60,7 +67,7 @@ class FileWorker:
             if parts:
                 arguments[_READ_TOGETHER] = [str(links[name]) for name in parts]
             await _start(process)
-            answer = await process.ask(op, timeout, **arguments)
+            answer = await process.ask(op, timeout, on_stage=on_stage, **arguments)
             await self._in_thread(_take, folder, places)
             return answer
         finally:

@@ -1,4 +1,4 @@
-"""The datasets of a workspace: finds its files, ingests new ones, and gives every table a name.
+"""The datasets of a workspace: finds its files, and reads new ones in the background.
 
 The tables of a file are Parquet files in a folder of the workspace's `.cache/` that is named after the hash of the
 file's content. A changed file is therefore a new version, and an unchanged one is never ingested twice. A missing
@@ -8,25 +8,27 @@ folder is recreated, and one that no file needs any more is eventually removed (
 import asyncio
 import os
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cfo_kernel.cancellation import finish_in_thread
-from cfo_kernel.data import cache_cleanup, file_formats, file_names, file_records, glossary_reader, manifests
+from cfo_kernel.cancellation import cancel_and_wait, finish_in_thread
+from cfo_kernel.data import cache_cleanup, dataset_index, file_records, glossary_reader
+from cfo_kernel.data.dataset_index import DatasetIndex, Until, all_read
 from cfo_kernel.data.file_names import GLOSSARY
 from cfo_kernel.data.file_reader import FileReader, IngestedFile, shown_name
+from cfo_kernel.data.file_readings import FileReadings
 from cfo_kernel.data.file_records import FileStamp
-from cfo_kernel.data.file_workers import AT_ONCE
 from cfo_kernel.data.manifests import Manifest
-from cfo_kernel.data.tables import Dataset, Table, Tables
-from cfo_kernel.data.union_cache import UnionCache
+from cfo_kernel.data.reading_stages import Reading, Stage
+from cfo_kernel.data.tables import Dataset, Tables
+from cfo_kernel.data.union_cache import MissingUnion, UnionCache, United
 from cfo_kernel.data.union_source import Source
 from cfo_kernel.errors import StorageFailed
-from cfo_kernel.executors.worker_process import Worker
+from cfo_kernel.executors.worker_process import Worker, workbench_closed
 
 _RETRY_FACTOR = 10
+<<<<<<< HEAD
 _FORMAT = 9  # the version of the cached format; raise it to have every file ingested again
 _SMALL = 1 << 20
 _WORTH_A_PROCESS = 20
@@ -44,6 +46,9 @@ class DatasetIndex:
     tables: Tables
     files: dict[str, Path]
     parts: frozenset[str] = frozenset()
+=======
+_FORMAT = 8  # the version of the cached format; raise it to have every file ingested again
+>>>>>>> cd935aa (Read files in the background, show how far they are, and let people stop them)
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,7 @@ class FileBeingRead:
     name: str
     done: int
     total: int
+    reading: Reading
 
 
 @dataclass(frozen=True)
@@ -64,43 +70,47 @@ class _Seen:
 
 
 class IngestCache:
-    """Reads the `data/` folder again whenever a file in it has changed."""
+    """Looks at the `data/` folder for every caller, and has new and changed files read in the background."""
 
     def __init__(self, workspace_dir: Path, worker: Worker, timeout: float) -> None:
         self._data = workspace_dir / "data"
         self._cache = workspace_dir / ".cache"
         self._reader = FileReader(self._cache, worker, timeout, _FORMAT)
-        self._seen: _Seen | None = None
+        self._readings = FileReadings(self._reader, self._finished)
+        self._seen = _Seen({}, None)
+        self._outcomes: dict[str, IngestedFile] = {}
+        self._is_built = False
+        self._begun_at = time.monotonic()
         self._retry_at: float | None = None
         self._index = DatasetIndex((), Tables(()), {})
         self._unions = UnionCache(self._data, self._cache, _FORMAT, self._unite)
+        self._combining: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()
-        self.file_being_read: FileBeingRead | None = None
+        self._changed = asyncio.Event()
+        self._is_closed = False
 
-    async def index(self) -> DatasetIndex:
-        """The datasets in the folder at this moment. Raises `StorageFailed` if the folder cannot be read.
+    @property
+    def file_being_read(self) -> FileBeingRead | None:
+        """The file that is being read at the moment, of which there may be others."""
+        done, total = len(self._outcomes), len(self._outcomes) + len(self._readings)
+        for name, reading in self._readings.all().items():
+            if reading.stage is not Stage.WAITING:
+                return FileBeingRead(shown_name(name), done, total, reading)
+        return None
 
-        A file that failed for an external reason, such as a full disk, is retried, but only after ten times as long as
-        the attempt took, because every caller waits while files are ingested.
+    async def index(self, until: Until = all_read) -> DatasetIndex:
+        """The datasets in the folder, once all files are read, or `until` is satisfied.
+
+        Raises `StorageFailed` if the folder cannot be read. A file that failed for an external reason, such as a full
+        disk, is retried, but only after ten times as long as the attempt took, because callers wait for it.
         """
-        async with self._lock:
-            seen, is_complete = await finish_in_thread(self._look)
-            retry = self._retry_at is not None and time.monotonic() >= self._retry_at
-            if seen != self._seen or retry or not is_complete:
-                started = time.monotonic()
-                self._retry_at = None
-                self._index, is_final = await self._build_index(seen.files)
-                self._seen = await finish_in_thread(self._seen_after, seen)
-                if is_final:
-                    # Only now: a file that failed temporarily has no folder in the index, but may still need one.
-                    used = {path.parent.name for path in self._index.files.values()}
-                    used |= self._unions.folders
-                    used |= {file_records.file_name(self._data / name) for name in seen.files}
-                    await asyncio.to_thread(cache_cleanup.remove_stale_entries, self._cache, used)
-                else:
-                    now = time.monotonic()
-                    self._retry_at = now + _RETRY_FACTOR * (now - started)
-            return self._index
+        while True:
+            changed = self._changed
+            async with self._lock:
+                index = await self._look_again()
+            if index.is_complete or until(index):
+                return index
+            await changed.wait()
 
     async def check(self, path: Path) -> None:
         """Ingests a file that is not in `data/` yet. Raises a `FileProblem` if it contains no table or is too large.
@@ -108,6 +118,61 @@ class IngestCache:
         Raises `StorageFailed` if it cannot be read at the moment, for example because the disk is full.
         """
         await self._reader.read(path)
+
+    async def stop(self, name: str) -> None:
+        """Stops the reading of the file, which is then not read until `read_again`. One that is read is not changed.
+
+        Raises `OSError` or `StorageFailed`.
+        """
+        async with self._lock:
+            await self._look_again()
+            if name in self._readings:
+                await self._readings.stop(name)
+                await finish_in_thread(self._reader.stop, self._data / name)
+                self._note_change()
+
+    async def read_again(self, name: str) -> None:
+        """Has a file with a problem read again, for example because its reading was stopped.
+
+        Raises `OSError` or `StorageFailed`.
+        """
+        async with self._lock:
+            await self._look_again()
+            outcome = self._outcomes.get(name)
+            if outcome is not None and outcome.problem:
+                await finish_in_thread(self._reader.forget, self._data / name)
+                del self._outcomes[name]
+                self._note_change()
+
+    async def close(self) -> None:
+        """Stops reading. Callers that wait get `WorkbenchClosed`."""
+        self._is_closed = True
+        await self._readings.close()
+        await cancel_and_wait(self._combining)
+        self._note_change()
+
+    def listed(self, index: DatasetIndex) -> tuple[Dataset, ...]:
+        """The datasets of the index, with how far the files are that are still being read."""
+        reached = {shown_name(name): reading for name, reading in self._readings.all().items()}
+        return tuple(
+            d.model_copy(update={"reading": reached[d.file]}) if d.reading and d.file in reached else d
+            for d in index.datasets
+        )
+
+    async def _look_again(self) -> DatasetIndex:
+        """The index of the files that are read, after a look at the folder. Begins to read new and changed files."""
+        if self._is_closed:
+            raise workbench_closed()
+        seen, are_kept = await finish_in_thread(self._look)
+        retry = self._retry_at is not None and time.monotonic() >= self._retry_at
+        if retry:
+            self._retry_at = None
+            self._unions.forget_failures()
+            self._outcomes = {name: found for name, found in self._outcomes.items() if found.is_final}
+        await self._update(seen, are_kept)
+        if not self._is_built or retry:
+            await self._build()
+        return self._index
 
     def _look(self) -> tuple["_Seen", bool]:
         """What is in the folder, and whether all Parquet files of the index still exist."""
@@ -129,61 +194,97 @@ class IngestCache:
         stamps = ((entry.name, file_records.stamp_of_entry(entry)) for entry in found)
         return {name: stamp for name, stamp in stamps if stamp}
 
-    def _seen_after(self, before: "_Seen") -> "_Seen":
-        """What was seen `before` the files were read, with new stamps for files that only changed by being read."""
-        after = self._scan()
-        files = {
-            name: after[name] if name in after and after[name].is_same_content(stamp) else stamp
-            for name, stamp in before.files.items()
-        }
-        return _Seen(files, before.glossary)
-
-    async def _build_index(self, stamps: dict[str, FileStamp]) -> tuple[DatasetIndex, bool]:
-        """Builds the index for these files. It is final if no file failed for a temporary reason."""
-        sizes = {name: stamp.size for name, stamp in stamps.items()}
-        files = await self._read_all(sizes)
-        united, paths, is_final = await self._unions.united(*await finish_in_thread(_named, files, sizes))
-        tables = Tables(t for d in united for t in d.tables)
-        index = DatasetIndex(tuple(united), tables, paths, frozenset(self._unions.parts))
-        return index, is_final and all(file.is_final for file in files)
-
-    async def _read_all(self, sizes: dict[str, int]) -> list[IngestedFile]:
-        """The outcome for each file. Small files are read concurrently.
-
-        Large files are read one by one, because each may use all the memory that a process is given.
-        """
-        found = await finish_in_thread(self._known_files, list(sizes))
-        done = len(found)
-
-        async def read(name: str) -> None:
-            nonlocal done
-            self.file_being_read = FileBeingRead(shown_name(name), done, len(sizes))
-            found[name] = await self._reader.read_or_explain(self._data / name)
-            done += 1
-
-        left = [name for name in sizes if name not in found]
-        small = [name for name in left if sizes[name] <= _SMALL]
-        waiting = iter(small)
-
-        async def read_small() -> None:
-            for name in waiting:
-                await read(name)
-
-        try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(min(AT_ONCE, len(small) // _WORTH_A_PROCESS + 1)):
-                    group.create_task(read_small())
-            for name in left:
-                if name not in found:
-                    await read(name)
-        finally:
-            self.file_being_read = None
-        return [found[name] for name in sizes]
+    async def _update(self, seen: _Seen, are_kept: bool) -> None:
+        """Drops what is known about files that were removed or changed, and begins to read files that are not known."""
+        before, self._seen = self._seen, seen
+        if seen.glossary != before.glossary or not are_kept or seen.files.keys() != before.files.keys():
+            self._is_built = False
+        for name in [name for name in self._outcomes if not are_kept or seen.files.get(name) != before.files.get(name)]:
+            del self._outcomes[name]
+            self._is_built = False
+        changed = [name for name, stamp in before.files.items() if not _is_same(seen.files.get(name), stamp)]
+        await self._readings.stop(*changed)
+        unknown = [name for name in seen.files if name not in self._outcomes and name not in self._readings]
+        if not unknown:
+            return
+        known = await finish_in_thread(self._known_files, unknown)
+        self._outcomes |= known
+        left = {self._data / name: seen.files[name].size for name in unknown if name not in known}
+        if left and not len(self._readings):
+            self._begun_at = time.monotonic()
+        self._readings.begin(left)
+        self._is_built = False
 
     def _known_files(self, names: list[str]) -> dict[str, IngestedFile]:
         """The outcomes that are known without reading a file."""
         known = ((name, self._reader.known(self._data / name)) for name in names)
         return {name: found for name, found in known if found}
+
+    def _finished(self, outcome: IngestedFile) -> None:
+        """Keeps the outcome of a reading, with the stamp of the file, which reading alone changes."""
+        name = outcome.path.name
+        self._outcomes[name] = outcome
+        try:
+            stamp = file_records.stamp_of(outcome.path)
+        except OSError:  # it was deleted in the meantime
+            stamp = None
+        if stamp and _is_same(stamp, self._seen.files.get(name)):
+            self._seen.files[name] = stamp
+        self._note_change()
+
+    def _note_change(self) -> None:
+        """Has the index built again, and wakes the callers that wait."""
+        self._is_built = False
+        self._wake()
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def _build(self) -> None:
+        """Builds the index of the files that are read. Unions are made in the background."""
+        self._is_built = True  # first, because a file may be read in the meantime
+        try:
+            united = await self._united()
+        except BaseException:
+            self._is_built = False
+            raise
+        tables = Tables(t for d in united.datasets for t in d.tables)
+        index = DatasetIndex(tuple(united.datasets), tables, united.files, frozenset(self._unions.parts))
+        if index != self._index:
+            self._index = index
+            self._wake()
+        if united.missing and (self._combining is None or self._combining.done()):
+            self._combining = asyncio.create_task(self._combine(united.missing), name="combine files")
+        if index.is_complete:
+            await self._settle(united.is_final and all(file.is_final for file in self._outcomes.values()))
+
+    async def _united(self) -> United:
+        """The datasets of the files that are read, with the unions that are made."""
+        sizes = {name: stamp.size for name, stamp in self._seen.files.items()}
+        files = [self._outcomes.get(name) or self._data / name for name in sizes]
+        pending = [file.name for file in files if isinstance(file, Path)]
+        datasets, paths = await finish_in_thread(dataset_index.named, files, sizes)
+        return await self._unions.united(datasets, paths, [shown_name(name) for name in pending])
+
+    async def _combine(self, missing: Sequence[MissingUnion]) -> None:
+        try:
+            for union in missing:
+                await self._unions.make(union)
+        finally:
+            self._note_change()
+
+    async def _settle(self, is_final: bool) -> None:
+        """Removes what no file needs any more, or decides when to try again."""
+        if is_final:
+            # Only now: a file that failed temporarily has no folder in the index, but may still need one.
+            used = {path.parent.name for path in self._index.files.values()}
+            used |= self._unions.folders
+            used |= {file_records.file_name(self._data / name) for name in self._seen.files}
+            await asyncio.to_thread(cache_cleanup.remove_stale_entries, self._cache, used)
+        else:
+            now = time.monotonic()
+            self._retry_at = now + _RETRY_FACTOR * (now - self._begun_at)
 
     async def _unite(self, name: str, parts: Sequence[Path], sources: Sequence[Source], folder: Path) -> Manifest:
         """Combines the tables in these Parquet files. Raises a `CfoError`."""
@@ -193,39 +294,9 @@ class IngestCache:
         )
 
 
-def _named(files: Sequence[IngestedFile], sizes: dict[str, int]) -> tuple[list[Dataset], dict[str, Path]]:
-    """The datasets with unique names for their tables, and the Parquet file of each table."""
-    # Tables are named after their sheets, with the file's name added to repeated ones. Files keep their names.
-    name_counts = Counter(file.plain_name(table) for file in files for table in file.manifest.tables)
-    datasets: list[Dataset] = []
-    ids: set[str] = set()
-    paths: dict[str, Path] = {}
-    for file in files:
-        shown = shown_name(file.path.name)
-        stem = file_formats.table_stem(file.path)
-        dataset_id = manifests.unique_name(file_names.identifier(stem), ids)
-        ids.add(dataset_id)
-        tables: list[Table] = []
-        for table in file.manifest.tables:
-            name = file.plain_name(table)
-            if table.sheet and name_counts[name] > 1:
-                name = file_names.identifier(f"{stem} {table.sheet}")
-            name = manifests.unique_name(name, paths)
-            paths[name] = file.folder / table.file
-            tables.append(manifests.described(table, name, dataset_id))
-        datasets.append(
-            Dataset(
-                id=dataset_id,
-                file=shown,
-                version=file.version,
-                size=sizes[file.path.name],
-                tables=tuple(tables),
-                notes=file.manifest.notes,
-                problem=file.problem,
-                document=None if file.problem else file_formats.document_of(file.path),
-            )
-        )
-    return datasets, paths
+def _is_same(stamp: FileStamp | None, other: FileStamp | None) -> bool:
+    """Whether two stamps of a file stand for the same content."""
+    return stamp is not None and other is not None and stamp.is_same_content(other)
 
 
 def _may_be_a_dataset(entry: "os.DirEntry[str]") -> bool:

@@ -34,6 +34,7 @@ from cfo_kernel.data import (
     workbook_reader,
     workbook_writer,
 )
+from cfo_kernel.data.reading_stages import Stage, stages
 from cfo_kernel.data.union_source import Source
 from cfo_kernel.errors import (
     CfoError,
@@ -51,6 +52,7 @@ _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 def file_version(path: str) -> dict[str, Any]:
     """The content hash of a file, after checking that the content matches the file's name."""
+    stages.begin(Stage.CHECKING)
     file_formats.check_content(Path(path))
     return {"version": file_formats.content_hash(Path(path))}
 
@@ -60,6 +62,7 @@ def ingest(path: str, folder: str) -> dict[str, Any]:
 
     Returns a description of each table, with its profile.
     """
+    stages.begin(Stage.ROWS)
     source, target = Path(path), Path(folder)
     file_formats.check_content(source)
     target.mkdir(parents=True, exist_ok=True)
@@ -97,8 +100,10 @@ def _tables(source: Path, scratch: Path, target: Path) -> tuple[list[dict[str, A
             if nested := nested_columns.flatten(connection):
                 decisions += nested + staging.settle_types(connection, rows, is_typed=True)
             is_typed = content is file_formats.Content.PARQUET
+            stages.enter(Stage.TOTALS)
             decisions = total_rows.remove_total_rows(connection, rows, decisions, is_typed=is_typed)
             decisions += block_columns.add_columns(connection, rows)
+            stages.enter(Stage.STORING)
             return [table_files.store(connection, target / "0.parquet", None, decisions)], []
     found: list[dict[str, Any]] = []
     left_out: list[str] = []
@@ -106,6 +111,7 @@ def _tables(source: Path, scratch: Path, target: Path) -> tuple[list[dict[str, A
         if sheet.table is None:
             left_out.append(f"The sheet {sheet.name} was left out: {sheet.left_out}.")
             continue
+        stages.enter(Stage.ROWS)
         with staging.connect(scratch) as connection:
             connection.register("sheet", sheet.table)
             connection.execute("CREATE TABLE staging AS FROM sheet")
@@ -116,11 +122,13 @@ def _tables(source: Path, scratch: Path, target: Path) -> tuple[list[dict[str, A
             for column in sheet.as_percent:
                 staging_formats.mark_percent(connection, "staging", column)
             decisions = sheet.decisions + staging.settle_types(connection, sheet.rows)
+            stages.enter(Stage.TOTALS)
             decisions = total_rows.remove_total_rows(connection, sheet.rows, decisions)
             for column in sheet.incomplete:  # last, so that no step turns it back into figures
                 connection.execute(f"ALTER TABLE staging ALTER {quoted(column)} TYPE VARCHAR")
             decisions += block_columns.add_columns(connection, sheet.rows)
             decisions += sections.add_sections(connection)
+            stages.enter(Stage.STORING)
             file = target / f"{len(found)}.parquet"
             found.append(table_files.store(connection, file, sheet.name or None, decisions))
     if not found:
@@ -133,11 +141,14 @@ def _text_tables(source: Path, scratch: Path, target: Path) -> list[dict[str, An
     """Writes the tables in a small text file to `target`. Returns their descriptions."""
     found: list[dict[str, Any]] = []
     for table in csv_reader.divided(csv_reader.open_table(source, scratch), scratch):
+        stages.enter(Stage.ROWS)
         with staging.connect(scratch) as connection:
             rows, decisions = staging.load_text(connection, table, scratch)
+            stages.enter(Stage.TOTALS)
             decisions = total_rows.remove_total_rows(connection, rows, decisions)
             decisions += block_columns.add_columns(connection, rows)
             decisions += sections.add_sections(connection)
+            stages.enter(Stage.STORING)
             file = target / f"{len(found)}.parquet"
             found.append(table_files.store(connection, file, None, decisions))
     return found

@@ -11,10 +11,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations, pairwise
+from pathlib import Path
 
-from cfo_kernel.data import file_names, union_parts
+from cfo_kernel.data import file_formats, file_names, union_parts
 from cfo_kernel.data.decisions import Decision, DecisionKind
-from cfo_kernel.data.file_series import NUMBER
+from cfo_kernel.data.file_series import NUMBER, series_name
 from cfo_kernel.data.tables import Column, Dataset, Kind, ProposedUnion, Table
 from cfo_kernel.data.union_parts import Part
 
@@ -85,6 +86,22 @@ def _add(found: Found, members: Sequence[Part], parts: Sequence[Part], settings:
             _add(found, sheets, parts, settings)
     elif problem:
         found.proposals.append(proposed(Union(name, tuple(members)), problem))
+
+
+def unsettled(parts: Sequence[Part], settings: Unions, pending: Sequence[str]) -> set[str]:
+    """The tables that may become parts of a union with files that are still being read, whose names are `pending`."""
+    forms = {(name.form, name.kinds) for file in pending if (name := series_name(file_formats.table_stem(Path(file))))}
+    found: set[str] = set()
+    for members in settings.together.values() if pending else ():
+        wanted = {member.lower() for member in members}
+        known = {name.lower() for part in parts for name in (part.table.name, part.file)}
+        if not wanted <= known:
+            found |= {part.table.name for part in parts if _is_meant(part, members)}
+    for part in parts:
+        name = series_name(part.stem)
+        if name and (name.form, name.kinds) in forms:
+            found.add(part.table.name)
+    return found
 
 
 def repeats(union: Union, table: Table) -> str | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from cfo_kernel import display
 from cfo_kernel.data.decisions import Decision
+from cfo_kernel.data.reading_stages import Reading
 from cfo_kernel.data.reading_summary import KindSummary, summarize
 from cfo_kernel.number_formats import NumberFormat, is_number
 from cfo_kernel.values import Value
@@ -111,6 +112,9 @@ class ProposedUnion(Value):
 class Dataset(Value):
     """A file under `data/` as one or more tables. If it has none, `problem` says why.
 
+    While the file is being read, `reading` says how far that is, and its tables are missing. `is_stopped` means that a
+    person stopped the reading.
+
     A `document`, such as a PDF, a picture or an e-mail, is kept and listed, but not read. `proposal` says which files
     the file could be combined with.
 
@@ -127,6 +131,12 @@ class Dataset(Value):
     problem: str | None = None
     document: str | None = None
     proposal: ProposedUnion | None = None
+    reading: Reading | None = None
+    is_stopped: bool = False
+
+    def about_reading(self) -> str | None:
+        """A sentence about a file that is being read."""
+        return f"Being read: {self.reading.words}." if self.reading else None
 
     def about_document(self) -> str | None:
         """A sentence about a document."""
@@ -136,8 +146,8 @@ class Dataset(Value):
         return f"{self.document}, {size}: kept, but not read."
 
     def rows(self) -> list[list[str]]:
-        """A row for each table, as users see it: file, table, row count and columns, or the file's problem."""
-        if why := self.problem or self.about_document():
+        """A row for each table, as users see it: file, table, row count and columns, or why it has none."""
+        if why := self.problem or self.about_reading() or self.about_document():
             return [[self.file, "", "", why]]
         return [[self.file, t.name, f"{t.row_count:,}", ", ".join(c.name for c in t.columns)] for t in self.tables]
 

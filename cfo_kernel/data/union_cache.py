@@ -3,7 +3,9 @@
 import asyncio
 import hashlib
 import json
+import logging
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
@@ -17,12 +19,14 @@ from cfo_kernel.data import (
 )
 from cfo_kernel.data.decisions import texts
 from cfo_kernel.data.manifests import Manifest
+from cfo_kernel.data.reading_stages import Reading, Stage
 from cfo_kernel.data.table_unions import Union, Unions
 from cfo_kernel.data.tables import Dataset, Kind, ProposedUnion, Table
 from cfo_kernel.data.union_parts import Part
 from cfo_kernel.data.union_source import Source
-from cfo_kernel.errors import CfoError, FileProblem
+from cfo_kernel.errors import CfoError, FileProblem, InternalError
 
+_log = logging.getLogger(__name__)
 _MAX_DECISIONS, _MAX_NOTES = 1000, 100
 Files = dict[str, Path]
 """The Parquet file of each table, by the table's name."""
@@ -31,6 +35,29 @@ Unite = Callable[[str, Sequence[Path], Sequence[Source], Path], Awaitable[Manife
 
 The arguments are a name, the files, the sources and a folder.
 """
+
+
+@dataclass(frozen=True)
+class MissingUnion:
+    """A union that is not in the cache yet: what it is made of, and the folder in which it belongs."""
+
+    union: Union
+    paths: list[Path]
+    sources: list[Source]
+    folder: Path
+
+
+@dataclass(frozen=True)
+class United:
+    """The datasets and files with unions. `is_final` is False if another attempt may combine more.
+
+    Tables of unions that are `missing` are left out, and their files count as being read.
+    """
+
+    datasets: Sequence[Dataset]
+    files: Files
+    is_final: bool = True
+    missing: list[MissingUnion] = field(default_factory=list[MissingUnion])
 
 
 class UnionCache:
@@ -45,31 +72,40 @@ class UnionCache:
         """The folders of the parts, which are needed again if a part changes."""
         self.parts: set[str] = set()
         """The names that the parts had as separate tables."""
+        self._failures: dict[str, CfoError] = {}
 
-    async def united(self, datasets: Sequence[Dataset], files: Files) -> tuple[Sequence[Dataset], Files, bool]:
-        """The datasets and files, with unions in place of their parts.
+    async def united(self, datasets: Sequence[Dataset], files: Files, pending: Sequence[str] = ()) -> United:
+        """The datasets with the unions that are in the cache.
 
-        The last value is False if another attempt might combine more.
+        Tables that may become parts of a union with a file that is being read (`pending`) are left out until then,
+        because a sum of the others would miss that file's rows.
         """
         self.folders, self.parts = set(), set()
         parts = [part for dataset in datasets for part in _parts(dataset)]
-        if len(parts) < 2:
-            return datasets, files, True
+        if len(parts) + len(pending) < 2:
+            return United(datasets, files)
         settings = await asyncio.to_thread(self._settings)
-        found = table_unions.find(parts, settings)
+        held = table_unions.unsettled(parts, settings, pending)
+        found = table_unions.find([part for part in parts if part.table.name not in held], settings)
         proposals, is_final = list(found.proposals), True
         made: list[tuple[Union, Table]] = []
+        missing: list[MissingUnion] = []
         for union in found.unions:
-            try:
-                table, file = await self._made(union, files)
-            except CfoError as error:
+            wanted = self._wanted(union, files)
+            names = {part.table.name for part in union.parts}
+            if error := self._failures.get(wanted.folder.name):
                 proposals.append(table_unions.proposed(union, error.message))
                 is_final = is_final and isinstance(error, FileProblem)
                 continue
+            manifest = await asyncio.to_thread(manifests.read_manifest, wanted.folder)
+            if manifest is None:
+                missing.append(wanted)
+                held |= names
+                continue
+            table, file = _table(union, manifest, wanted.folder)
             if not union.is_asked and (problem := table_unions.repeats(union, table)):
                 proposals.append(table_unions.proposed(union, problem))
                 continue
-            names = {part.table.name for part in union.parts}
             unique = manifests.unique_name(table.name, set(files) - names)
             if not union.is_asked and unique in settings.apart:
                 continue
@@ -81,10 +117,26 @@ class UnionCache:
             made.append((union, table))
         replaced = {part.table.name: table for union, table in made for part in union.parts}
         first = {proposal.files[0]: proposal for proposal in reversed(proposals)}
-        return [_with_unions(dataset, replaced, first) for dataset in datasets], files, is_final
+        united = [_with_unions(_without(dataset, held), replaced, first) for dataset in datasets]
+        return United(united, {n: path for n, path in files.items() if n not in held}, is_final, missing)
 
-    async def _made(self, union: Union, files: Files) -> tuple[Table, Path]:
-        """The table of a union and its Parquet file, from the cache if they are there. Raises a `CfoError`."""
+    async def make(self, missing: MissingUnion) -> None:
+        """Makes the union. Its failure is kept until `forget_failures`."""
+        try:
+            manifest = await self._unite(missing.union.name, missing.paths, missing.sources, missing.folder)
+            await asyncio.to_thread(manifests.write_manifest, missing.folder, manifest)
+        except CfoError as error:
+            self._failures[missing.folder.name] = error
+        except Exception as error:  # noqa: BLE001 - the boundary of a task: without an outcome, its callers would wait forever
+            _log.exception("files cannot be combined")
+            message = f"the files cannot be combined ({type(error).__name__}). Check the disk, then try again"
+            self._failures[missing.folder.name] = InternalError(message)
+
+    def forget_failures(self) -> None:
+        """Has the unions that failed made again, unless their files are the reason."""
+        self._failures = {name: error for name, error in self._failures.items() if isinstance(error, FileProblem)}
+
+    def _wanted(self, union: Union, files: Files) -> MissingUnion:
         paths = [files[part.table.name] for part in union.parts]
         _, has_sheets = union_parts.origins(union.parts)
         starts = union_parts.starts(union.parts)
@@ -96,17 +148,7 @@ class UnionCache:
             ]
         )
         folder = self._cache / f"{self._format}-{hashlib.sha256(key.encode()).hexdigest()[:32]}.union"
-        manifest = await asyncio.to_thread(manifests.read_manifest, folder)
-        if manifest is None:
-            manifest = await self._unite(union.name, paths, sources, folder)
-            await asyncio.to_thread(manifests.write_manifest, folder, manifest)
-        [raw] = manifest.tables
-        table = manifests.described(raw, union.name, union.parts[0].table.dataset)
-        decisions = (*table_unions.described(union), *table.decisions)[:_MAX_DECISIONS]
-        files_of = tuple(dict.fromkeys(part.file for part in union.parts))
-        return table.model_copy(
-            update={"decisions": decisions, "notes": texts(decisions)[:_MAX_NOTES], "files": files_of}
-        ), folder / raw.file
+        return MissingUnion(union, paths, sources, folder)
 
     def _settings(self) -> Unions:
         """What the glossary says about unions."""
@@ -116,6 +158,24 @@ class UnionCache:
             frozenset(name.lower() for name, members in glossary.union.items() if not members),
             frozenset(name.lower() for name in glossary.tables),
         )
+
+
+def _table(union: Union, manifest: Manifest, folder: Path) -> tuple[Table, Path]:
+    """The table of a union, and its Parquet file."""
+    [raw] = manifest.tables
+    table = manifests.described(raw, union.name, union.parts[0].table.dataset)
+    decisions = (*table_unions.described(union), *table.decisions)[:_MAX_DECISIONS]
+    files = tuple(dict.fromkeys(part.file for part in union.parts))
+    update = {"decisions": decisions, "notes": texts(decisions)[:_MAX_NOTES], "files": files}
+    return table.model_copy(update=update), folder / raw.file
+
+
+def _without(dataset: Dataset, held: set[str]) -> Dataset:
+    """The dataset without the tables that may become parts of a union. It counts as being read."""
+    kept = tuple(table for table in dataset.tables if table.name not in held)
+    if len(kept) == len(dataset.tables):
+        return dataset
+    return dataset.model_copy(update={"tables": kept, "reading": Reading(stage=Stage.COMBINING)})
 
 
 def _parts(dataset: Dataset) -> list[Part]:

@@ -1,6 +1,7 @@
 """The data of a workspace: its tables, and the only way to query them."""
 
 import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -8,13 +9,14 @@ from typing import Any
 
 from cfo_kernel.data import checked_glossary, glossary_reader, hierarchies, result_pages, table_unions
 from cfo_kernel.data.closing_dates import MOST_ROWS
+from cfo_kernel.data.dataset_index import DatasetIndex, Until, all_read, at_once
 from cfo_kernel.data.file_worker import FileWorker
 from cfo_kernel.data.file_workers import FileWorkers
 from cfo_kernel.data.glossary import GlossaryFile, without_hierarchy, without_joins
 from cfo_kernel.data.glossary_guards import LostGuards
 from cfo_kernel.data.glossary_reader import Written
 from cfo_kernel.data.hierarchies import Tree, Trees
-from cfo_kernel.data.ingest_cache import DatasetIndex, FileBeingRead, IngestCache
+from cfo_kernel.data.ingest_cache import FileBeingRead, IngestCache
 from cfo_kernel.data.measures import stated_measures
 from cfo_kernel.data.plan import QueryPlan
 from cfo_kernel.data.plan_roles import known_roles
@@ -27,12 +29,13 @@ from cfo_kernel.data.semantics.meaning import JoinMeaning, Meaning, MeasureMeani
 from cfo_kernel.data.semantics.meaning_cache import MeaningCache
 from cfo_kernel.data.semantics.overruled import overruled
 from cfo_kernel.data.stated_joins import join_counts
-from cfo_kernel.data.tables import Column, Table, Tables, why_no_tables
+from cfo_kernel.data.tables import Column, Dataset, Table, Tables, why_no_tables
 from cfo_kernel.errors import (
     GlossaryInvalid,
     GlossaryProblem,
     JoinDoesNotHold,
     PlanInvalid,
+    QueryError,
     QueryFailed,
     QueryOutOfMemory,
     QueryTimeout,
@@ -133,19 +136,45 @@ class WorkspaceData:
 
     @property
     def file_being_read(self) -> FileBeingRead | None:
-        """The file that is being read at the moment. Every caller that needs the tables waits for it."""
+        """The file that is being read at the moment. A caller that needs all tables waits for it."""
         return self._cache.file_being_read
 
-    async def index(self) -> DatasetIndex:
-        """The datasets, even if the glossary is invalid."""
-        return await self._cache.index()
+    async def index(self, until: Until = all_read) -> DatasetIndex:
+        """The datasets, even if the glossary is invalid: once all files are read, or `until` is satisfied."""
+        return await self._cache.index(until)
 
-    async def schema(self) -> SchemaContext:
+    async def datasets(self, *, wait: float = 0) -> tuple[Dataset, ...]:
+        """The datasets, with how far the files are that are still being read after `wait` seconds."""
+        return self._cache.listed(await self._index_within(wait))
+
+    async def _index_within(self, wait: float) -> DatasetIndex:
+        """The datasets once all files are read, or after `wait` seconds."""
+        if wait > 0:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    return await self._cache.index()
+        return await self._cache.index(at_once)
+
+    async def stop_reading(self, file: str) -> None:
+        """Stops the reading of a file, which is then not read until `read_again`. Raises `OSError`."""
+        await self._cache.stop(file)
+
+    async def read_again(self, file: str) -> None:
+        """Has a file that could not be read, or whose reading was stopped, read again. Raises `OSError`."""
+        await self._cache.read_again(file)
+
+    async def ready_schema(self, *, wait: float = 0) -> SchemaContext:
+        """The schema of the tables that are ready after `wait` seconds."""
+        await self._index_within(wait)
+        return await self.schema(at_once)
+
+    async def schema(self, until: Until = all_read) -> SchemaContext:
         """The datasets, the valid part of the glossary with its faults, and the trees.
 
-        They are read again when they change. Raises `StorageFailed` if the folder cannot be read.
+        They are read again when they change. Waits for files as `index` does. Raises `StorageFailed` if the folder
+        cannot be read.
         """
-        index = await self._cache.index()
+        index = await self._cache.index(until)
         if index.files:
             self._sql.warm(index.files)  # a caller that reads the schema is about to query the tables
         async with self._reading_glossary:
@@ -190,8 +219,12 @@ class WorkspaceData:
     async def _read_schema(self, index: DatasetIndex, written: Written) -> SchemaContext:
         found = await asyncio.to_thread(checked_glossary.checked, written, index.tables)
         glossary, faults = found.file, found.faults
+        if not index.is_complete:  # names that are not known yet are no faults
+            faults = checked_glossary.checked(written).faults
         known = (*index.tables, *index.parts)
         for name, at, problem in table_unions.wrong_members(glossary.union, index.datasets, known):
+            if not index.is_complete:
+                break
             faults = (*faults, written.fault(("union", name, at), problem))
         trees: dict[str, Tree] = {}
         for name, sql in hierarchies.tree_queries(glossary, index.tables).items():
@@ -232,6 +265,12 @@ class WorkspaceData:
         found = await self._ask("check", sql, thread_tables)
         return tuple(ResultColumn.model_validate(column) for column in found["columns"])
 
+    async def wait_for_tables(self, sql: str, *, thread_tables: TableFiles = _NONE) -> None:
+        """Waits until the tables that the SQL names are read. Running it reports what is wrong with it."""
+        if not (await self._cache.index(at_once)).is_complete:
+            with contextlib.suppress(QueryError):
+                await self.check(sql, thread_tables=thread_tables)
+
     async def count(self, sql: str, *, most: int, thread_tables: TableFiles = _NONE) -> int:
         """The number of rows that `query` would return, counted up to `most`. Raises a `QueryError`."""
         return (await self._ask("count", sql, thread_tables, most=most))["row_count"]
@@ -250,7 +289,7 @@ class WorkspaceData:
         Raises a `QueryError`.
         """
         result = await self._run(Query(mode="sql", sql=sql), cap, file, thread_tables, on_progress)
-        notes = notes_on_code(sql, (await self._cache.index()).tables.values(), [c.name for c in result.columns])
+        notes = notes_on_code(sql, (await self._cache.index(at_once)).tables.values(), [c.name for c in result.columns])
         return result.model_copy(update={"notes": (*result.notes, *notes)}) if notes else result
 
     async def plan(
@@ -300,7 +339,7 @@ class WorkspaceData:
 
     async def _adopt(self, file: Path, target: Path, seconds: float, **limits: int) -> dict[str, Any]:
         """See `AdoptTable`. A SQL worker does it, because it is confined to such files and can convert any value."""
-        name = result_pages.free_name("result_df", (await self._cache.index()).tables)
+        name = result_pages.free_name("result_df", (await self._cache.index(at_once)).tables)
         return await self._ask("adopt", quoted(name), {name: file}, file=target, timeout=seconds, **limits)
 
     async def write_sheet(self, source: Path, workbook: Path, sheet: str, mode: str, to: Path) -> dict[str, Any]:
@@ -368,7 +407,7 @@ class WorkspaceData:
 
     async def _described_file(self, file: Path) -> tuple[Table, TableFiles]:
         """A thread's Parquet file as a table for a query, under an unused name. Raises `UnreadableFile`."""
-        name = result_pages.free_name("rows_of_file", (await self._cache.index()).tables)
+        name = result_pages.free_name("rows_of_file", (await self._cache.index(at_once)).tables)
         thread_tables = {name: file}
         try:
             return await self._described(name, thread_tables), thread_tables
@@ -379,6 +418,7 @@ class WorkspaceData:
 
     async def close(self) -> None:
         self._is_closed = True
+        await self._cache.close()
         await self._sql.close()
         await self._ingest.close()
         for worker in [*self._exports]:
@@ -415,7 +455,24 @@ class WorkspaceData:
         return ResultTable.model_validate({**value, "query": query, "file": name})
 
     async def _ask(self, op: str, sql: str, thread_tables: TableFiles, **arguments: Any) -> dict[str, Any]:
-        index = await self._cache.index()
+        """The answer of a SQL worker.
+
+        If the SQL names a table that is not known, it is asked again when a file that is being read has been read.
+        """
+        index = await self._cache.index(lambda index: bool(index.files or thread_tables))
+        while True:
+            try:
+                return await self._ask_over(index, op, sql, thread_tables, **arguments)
+            except UnknownTable:
+                if index.is_complete:
+                    raise
+            before = index
+            index = await self._cache.index(lambda index, before=before: index.files != before.files)
+
+    async def _ask_over(
+        self, index: DatasetIndex, op: str, sql: str, thread_tables: TableFiles, **arguments: Any
+    ) -> dict[str, Any]:
+        """The answer of a SQL worker over the tables of this index."""
         if not index.files and not thread_tables:
             problems = [dataset.problem for dataset in index.datasets if dataset.problem]
             raise UnknownTable(why_no_tables(problems), retryable=False)
@@ -426,5 +483,5 @@ class WorkspaceData:
                 raise
             # The cache folder was deleted and recreated. A confined worker can open files only in the old folder;
             # the worker that replaces it can open those in the new one.
-            index = await self._cache.index()
+            index = await self._cache.index(lambda now: index.files.keys() <= now.files.keys())
             return await self._sql.ask(op, index.files, thread_tables, sql, **arguments)

@@ -16,6 +16,8 @@ from cfo_kernel.executors.error_output import ErrorOutput
 T = TypeVar("T")
 Progress = Callable[[float, float], None]
 """Called with the amount of work done, and the total amount."""
+OnStage = Callable[[Any], None]
+"""Called with each stage that the process reports. It is not validated."""
 _REPLACE_AFTER = (errors.QueryOutOfMemory.code, errors.WorkerLost.code)
 """After these errors the process is replaced, because the next query would lack the same memory or file."""
 _START_SECONDS = 60
@@ -51,7 +53,14 @@ async def wait_briefly(process: asyncio.subprocess.Process | None) -> None:
 class Worker(Protocol):
     """The protocol of a worker, as the data package needs it. `WorkerProcess` implements it with a process."""
 
-    async def ask(self, op: str, timeout: float, **arguments: Any) -> dict[str, Any]:  # noqa: ASYNC109 - it kills
+    async def ask(
+        self,
+        op: str,
+        timeout: float,  # noqa: ASYNC109 - it kills
+        *,
+        on_stage: OnStage | None = None,
+        **arguments: Any,
+    ) -> dict[str, Any]:
         """Sends a request, and returns the answer. Raises the worker's error, `QueryTimeout` or `WorkerLost`."""
         ...
 
@@ -65,7 +74,14 @@ class ScriptedWorker:
         self.answers = answers
         self.asked: list[tuple[str, dict[str, Any]]] = []
 
-    async def ask(self, op: str, timeout: float, **arguments: Any) -> dict[str, Any]:  # noqa: ARG002, ASYNC109 - as above
+    async def ask(
+        self,
+        op: str,
+        timeout: float,  # noqa: ARG002, ASYNC109 - as above
+        *,
+        on_stage: OnStage | None = None,  # noqa: ARG002 - as above
+        **arguments: Any,
+    ) -> dict[str, Any]:
         self.asked.append((op, arguments))
         answer = self.answers[op]
         if isinstance(answer, Exception):
@@ -114,6 +130,7 @@ class WorkerProcess:
         timeout: float,  # noqa: ASYNC109 - it stops the work, and kills the process if need be
         *,
         on_progress: Progress | None = None,
+        on_stage: OnStage | None = None,
         **arguments: Any,
     ) -> dict[str, Any]:
         """Sends a request, and returns the answer.
@@ -126,7 +143,7 @@ class WorkerProcess:
             self._number += 1
             request = {"op": op, "id": self._number, **arguments}
             try:
-                return await self._with_timeout(self._exchange(process, request, on_progress), timeout)
+                return await self._with_timeout(self._exchange(process, request, on_progress, on_stage), timeout)
             finally:
                 if self._max_kept is not None and _address_space(process.pid) > self._max_kept:
                     await self._kill()
@@ -224,23 +241,31 @@ class WorkerProcess:
                 await self._kill()
                 raise workbench_closed()
         if self._setup and not self._is_set_up:
-            await self._exchange(process, self._setup, None)
+            await self._exchange(process, self._setup)
         self._is_set_up = True
         return process
 
     async def _exchange(
-        self, process: asyncio.subprocess.Process, request: dict[str, Any], on_progress: Progress | None
+        self,
+        process: asyncio.subprocess.Process,
+        request: dict[str, Any],
+        on_progress: Progress | None = None,
+        on_stage: OnStage | None = None,
     ) -> dict[str, Any]:
-        """Sends a request, reports progress, and returns the value. Raises the worker's error."""
+        """Sends a request, reports progress and stages, and returns the value. Raises the worker's error."""
         requests, answers = process.stdin, process.stdout
         if requests is None or answers is None:
             raise ConnectionError("the process has no pipes")
         requests.write(framing.pack(request))
         await requests.drain()
-        while "progress" in (answer := await self._read_frame(answers)):
+        while not {"value", "error"} & (answer := await self._read_frame(answers)).keys():
             self._has_answered = True
-            if on_progress is not None:
-                on_progress(float(answer["progress"]), 100.0)
+            if "stage" not in answer:
+                done = float(answer["progress"])
+                if on_progress is not None:
+                    on_progress(done, 100.0)
+            elif on_stage is not None:
+                on_stage(answer["stage"])
         self._has_answered = True
         if "error" in answer:
             problem = answer["error"]

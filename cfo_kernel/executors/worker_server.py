@@ -4,8 +4,8 @@ The main thread handles requests one after another. A second thread reads the pi
 while it runs. A third thread stops it and reports progress, because DuckDB is interrupted from another thread.
 
 The protocol, in frames of `framing`: the engine sends `{"op": name, "id": number, ...arguments}`, or `{"stop": number}`
-for the request with that id. The worker answers each op with any number of `{"progress": percent}` frames, followed by
-one `{"value": ...}` or `{"error": ...}`.
+for the request with that id. The worker answers each op with any number of `{"progress": percent}` and `{"stage": ...}`
+frames, followed by one `{"value": ...}` or `{"error": ...}`.
 """
 
 import os
@@ -38,8 +38,15 @@ class InterruptibleWork(Protocol):
         ...
 
 
-def serve(handlers: dict[str, Handler], memory_bytes: int, work: InterruptibleWork | None = None) -> None:
+def serve(
+    handlers: dict[str, Handler],
+    memory_bytes: int,
+    work: InterruptibleWork | None = None,
+    listen: Callable[[Callable[[Any], None]], None] | None = None,
+) -> None:
     """Serves requests, with at most `memory_bytes` of address space, until the engine closes the pipe.
+
+    `listen` is given a function with which the handlers report the stages of the running request.
 
     When the engine is gone, the process ends even if a request is still running.
     """
@@ -52,7 +59,10 @@ def serve(handlers: dict[str, Handler], memory_bytes: int, work: InterruptibleWo
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
     sys.stdout = sys.stderr
-    _Server(handlers, requests, answers, work).run()
+    server = _Server(handlers, requests, answers, work)
+    if listen is not None:
+        listen(server.report)
+    server.run()
 
 
 class _Server:
@@ -82,6 +92,10 @@ class _Server:
             answer = _answer(self._handlers, request)
             self._set_running(None)  # first, because the engine may send the next request as soon as it has the answer
             self._send(answer)
+
+    def report(self, stage: Any) -> None:
+        """Reports the stage of the running request."""
+        self._send(framing.pack({"stage": stage}))
 
     def _set_running(self, number: int | None) -> None:
         """Records which request is running. Takes the lock, so that a late stop cannot interrupt the next request."""

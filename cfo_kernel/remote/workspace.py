@@ -1,6 +1,11 @@
 """A workspace on a server."""
 
+<<<<<<< HEAD
 from collections.abc import Mapping, Sequence
+=======
+import contextlib
+from collections.abc import Sequence
+>>>>>>> cd935aa (Read files in the background, show how far they are, and let people stop them)
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +17,7 @@ from cfo_kernel.data.file_names import safe_name
 from cfo_kernel.data.scope import nearest
 from cfo_kernel.data.tables import Dataset, Table
 from cfo_kernel.errors import UnknownTable
+<<<<<<< HEAD
 from cfo_kernel.interface import (
     DataFile,
     Direct,
@@ -22,6 +28,9 @@ from cfo_kernel.interface import (
     StatedMeaning,
     UsageTotals,
 )
+=======
+from cfo_kernel.interface import LIST_WAIT, MAX_LIST_WAIT, DataFile, Direct, Download, Glossary, OpenRun, UsageTotals
+>>>>>>> cd935aa (Read files in the background, show how far they are, and let people stop them)
 from cfo_kernel.remote.address import segment
 from cfo_kernel.remote.api_client import SLOW_READ_TIMEOUT, ApiClient
 from cfo_kernel.remote.run import frame
@@ -116,11 +125,30 @@ class RemoteWorkspace:
         """
         await self._client.request("POST", f"{self._path}/unions", json={"name": name, "files": list(files)})
 
-    async def datasets(self) -> Sequence[Dataset]:
-        """Returns the files in the workspace with their tables. If a file cannot be read, its `problem` says why."""
+    async def datasets(self, *, wait: float = LIST_WAIT) -> Sequence[Dataset]:
+        """Returns the files in the workspace with their tables. If a file cannot be read, its `problem` says why.
+
+        Waits up to `wait` seconds for files that are being read. The `reading` of one that takes longer says how far it
+        is.
+        """
+        path, params = f"{self._path}/datasets", _waiting(wait)
         return listings.datasets(
-            await self._client.fetch_all(_dataset, f"{self._path}/datasets", read_timeout=SLOW_READ_TIMEOUT)
+            await self._client.fetch_all(_dataset, path, params=params, read_timeout=SLOW_READ_TIMEOUT)
         )
+
+    async def stop_reading(self, file: str) -> None:
+        """Stops the reading of a file, which is then listed without tables until `read_again`.
+
+        A file that is already read is not changed. Raises `FileNotFound`.
+        """
+        await self._client.request("POST", f"{self._path}/data/{segment(file, not_found.file(file))}/stop-reading")
+
+    async def read_again(self, file: str) -> None:
+        """Reads a file again whose reading was stopped or failed. A file that is already read is not changed.
+
+        Raises `FileNotFound`.
+        """
+        await self._client.request("POST", f"{self._path}/data/{segment(file, not_found.file(file))}/read-again")
 
     async def schema(self, dataset: str) -> Dataset:
         """Returns the dataset with this id, file name or table. Raises `UnknownTable`."""
@@ -128,9 +156,13 @@ class RemoteWorkspace:
         path = f"{self._path}/datasets/{segment(dataset, error)}/schema"
         return await self._client.fetch(_dataset, "GET", path, read_timeout=SLOW_READ_TIMEOUT)
 
-    async def glossary(self) -> Glossary:
-        """Returns the glossary in `data/datasets.yaml`, with example questions and its faults."""
-        return await self._client.fetch(_glossary, "GET", f"{self._path}/glossary", read_timeout=SLOW_READ_TIMEOUT)
+    async def glossary(self, *, wait: float = LIST_WAIT) -> Glossary:
+        """Returns the glossary in `data/datasets.yaml`, with example questions and its faults.
+
+        It says nothing about the tables of files that are still being read after `wait` seconds.
+        """
+        path, params = f"{self._path}/glossary", _waiting(wait)
+        return await self._client.fetch(_glossary, "GET", path, params=params, read_timeout=SLOW_READ_TIMEOUT)
 
     async def meaning(self) -> StatedMeaning:
         """Returns what the tables and columns mean: inferred with evidence, and as the glossary states it.
@@ -225,9 +257,14 @@ class RemoteWorkspace:
         return display.bundle(["workspace", "id"], [[self.name, self.id]])
 
 
+<<<<<<< HEAD
 def _tag(version: str) -> str:
     """The version as it may be in a header. Any other text is a version that no glossary has."""
     return version if version.isascii() and version.isalnum() else _NO_VERSION
+=======
+def _waiting(seconds: float) -> dict[str, float]:
+    return {"wait": min(max(seconds, 0), MAX_LIST_WAIT)}
+>>>>>>> cd935aa (Read files in the background, show how far they are, and let people stop them)
 
 
 class RemoteTable:
@@ -241,7 +278,9 @@ class RemoteTable:
 
     async def describe(self) -> Table:
         """Returns the columns with their types and profiles, and the row count. Raises `UnknownTable`."""
-        tables = [table for dataset in await self._workspace.datasets() for table in dataset.tables]
+        with contextlib.suppress(UnknownTable):
+            await self._workspace.schema(self.name)  # waits for its file
+        tables = [table for dataset in await self._workspace.datasets(wait=0) for table in dataset.tables]
         for table in tables:
             if table.name.lower() == self.name.lower():
                 return table

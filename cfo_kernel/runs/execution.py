@@ -8,7 +8,8 @@ from typing import Any
 
 from cfo_kernel import events
 from cfo_kernel.agent.models import Models
-from cfo_kernel.data.direct_query import is_direct
+from cfo_kernel.data.dataset_index import all_read, at_once
+from cfo_kernel.data.direct_query import is_direct, read_direct
 from cfo_kernel.errors import CfoError, InternalError, RunCancelled, RunTimeout
 from cfo_kernel.replies import Problem
 from cfo_kernel.runs.journal import Journal, RunRow
@@ -58,8 +59,10 @@ async def _answer(
 ) -> RunEntry:
     # The imports and the history are loaded in a thread, to keep the loop responsive while the SQL worker starts.
     history = None if is_direct(run.message) else context.history
+    sql = read_direct(run.message).sql if history is None else None
+    until = at_once if sql else all_read  # SQL names its tables, and waits only for them
     with reading_reported(context.data, recorder.progress):
-        schema, entries = await asyncio.gather(context.data.schema(), asyncio.to_thread(_load, models, history))
+        schema, entries = await asyncio.gather(context.data.schema(until), asyncio.to_thread(_load, models, history))
     from cfo_kernel.agent.run_deps import RunDeps
     from cfo_kernel.agent.turn import RunLimits, run_turn
     from cfo_kernel.agent.window import window
@@ -67,6 +70,9 @@ async def _answer(
     from cfo_kernel.runs.direct_run import answer_direct
 
     deps = RunDeps(context.data, schema, context.thread_dir, recorder)
+    if sql:
+        with reading_reported(context.data, recorder.progress):
+            await context.data.wait_for_tables(sql, thread_tables=deps.thread_tables)
     if history is None:
         recorder.used(events.Usage(model="direct", cost=0))
         result, turn = await answer_direct(run.message, run.id, deps, recorder)

@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Callable, Generator
 
 from cfo_kernel.data.ingest_cache import FileBeingRead
+from cfo_kernel.data.reading_stages import Stage
 from cfo_kernel.data.workspace_data import WorkspaceData
 from cfo_kernel.display import printable
 
@@ -13,7 +14,7 @@ _EVERY = 0.5  # seconds; a quick wait needs no report
 
 @contextlib.contextmanager
 def reading_reported(data: WorkspaceData, report: Callable[[float, float, str], None]) -> Generator[None]:
-    """Reports the files read during the block: each file when reading begins, and the end once all are read.
+    """Reports the files read during the block: each file with its stages, and the end once all are read.
 
     The run also waits for, and reports, files that are read for another caller, such as the page's list of files.
     """
@@ -25,7 +26,8 @@ def reading_reported(data: WorkspaceData, report: Callable[[float, float, str], 
         file = data.file_being_read
         if file is not None and file != reported:
             reported = file
-            report(file.done, file.total, f"Reading {printable(file.name)}")
+            stage = "" if file.reading.stage is Stage.CHECKING else f" ({file.reading.words})"
+            report(file.done, file.total, f"Reading {printable(file.name)}{stage}")
         timer = loop.call_later(_EVERY, look)
 
     timer = loop.call_later(_EVERY, look)

@@ -54,7 +54,7 @@ class EmbeddedTable:
 
     async def _found(self) -> tuple[Table, Path]:
         """Returns the table and its Parquet file."""
-        index = await self._engine.use().data(self._workspace).index()
+        index = await self._engine.use().data(self._workspace).index(lambda index: self.name in index.tables)
         if self.name not in index.tables:
             raise not_found.table(self.name, nearest(self.name, list(index.tables)))
         table = index.tables[self.name]

@@ -15,7 +15,11 @@ from cfo_kernel.data.tables import Dataset
 from cfo_kernel.errors import ThreadNotFound, UnknownTable, UnreadableFile
 from cfo_kernel.events import UsageTotals
 from cfo_kernel.executors.locked_temp_folders import locked_temp_folder
+<<<<<<< HEAD
 from cfo_kernel.interface import DataFile, Direct, Download, Glossary, MeaningVersion, OpenRun, StatedMeaning
+=======
+from cfo_kernel.interface import LIST_WAIT, DataFile, Direct, Download, Glossary, OpenRun
+>>>>>>> cd935aa (Read files in the background, show how far they are, and let people stop them)
 from cfo_kernel.replies import ResultTable
 from cfo_kernel.store import folders
 from cfo_kernel.store.catalog import WorkspaceRow
@@ -94,7 +98,8 @@ class EmbeddedWorkspace:
             await workspace_data.check_file(path)
             await asyncio.to_thread(uploads.put_in_place, path, folder / "data" / safe, folder)
         self._touch()
-        for dataset in await self.datasets():
+        index = await workspace_data.index(lambda index: index.is_read(safe))
+        for dataset in index.datasets:
             if dataset.file == safe:
                 return dataset
         raise UnreadableFile(f"{safe} was removed from data/ in the meantime. Upload it again.")
@@ -127,29 +132,59 @@ class EmbeddedWorkspace:
         For a file with several tables, pass the name of the table instead. Writes `union:` in `datasets.yaml`. Raises
         `InvalidName`, `InvalidInput`, `FileNotFound`, `GlossaryInvalid` or `StorageFailed`.
         """
-        index = await self._engine.use().data(self._row).index()
+        workspace_data = self._engine.use().data(self._row)
+        index = await workspace_data.index(lambda index: all(index.is_read(file) for file in files))
         table = unions.table_name(name)
         unions.check_files(files, index)
+<<<<<<< HEAD
         await self._glossary_edits().unite(table, list(files))
+=======
+        scratch, folder = workspace_data.scratch, self.workspace_dir
+        with storage_errors(f"{GLOSSARY} cannot be stored"), locked_temp_folder(scratch) as temporary:
+            await asyncio.to_thread(unions.write, folder, temporary, table, files)
+>>>>>>> cd935aa (Read files in the background, show how far they are, and let people stop them)
         self._touch()
 
-    async def datasets(self) -> Sequence[Dataset]:
-        """Returns the files in the workspace with their tables. If a file cannot be read, its `problem` says why."""
-        return listings.datasets((await self._engine.use().data(self._row).index()).datasets)
+    async def datasets(self, *, wait: float = LIST_WAIT) -> Sequence[Dataset]:
+        """Returns the files in the workspace with their tables. If a file cannot be read, its `problem` says why.
+
+        Waits up to `wait` seconds for files that are being read. The `reading` of one that takes longer says how far it
+        is.
+        """
+        return listings.datasets(await self._engine.use().data(self._row).datasets(wait=wait))
+
+    async def stop_reading(self, file: str) -> None:
+        """Stops the reading of a file, which is then listed without tables until `read_again`.
+
+        A file that is already read is not changed. Raises `FileNotFound` or `StorageFailed`.
+        """
+        workspace_data, path = self._engine.use().data(self._row), self._file(file)
+        with storage_errors(f"{file} cannot be stopped"):
+            await workspace_data.stop_reading(path.name)
+
+    async def read_again(self, file: str) -> None:
+        """Reads a file again whose reading was stopped or failed. A file that is already read is not changed.
+
+        Raises `FileNotFound` or `StorageFailed`.
+        """
+        workspace_data, path = self._engine.use().data(self._row), self._file(file)
+        with storage_errors(f"{file} cannot be read again"):
+            await workspace_data.read_again(path.name)
 
     async def schema(self, dataset: str) -> Dataset:
         """Returns the dataset with this id, file name or table. Raises `UnknownTable`."""
-        datasets = await self.datasets()
-        wanted = dataset.lower()
-        for found in datasets:
-            if wanted in (found.id.lower(), found.file.lower(), *(t.name.lower() for t in found.tables)):
-                return found
-        message = f"There is no dataset {dataset[:80]!r}. {nearest(dataset, [d.id for d in datasets])}"
+        index = await self._engine.use().data(self._row).index(lambda index: index.is_read(dataset))
+        if found := index.found(dataset):
+            return found
+        message = f"There is no dataset {dataset[:80]!r}. {nearest(dataset, [d.id for d in index.datasets])}"
         raise UnknownTable(message)
 
-    async def glossary(self) -> Glossary:
-        """Returns the glossary in `data/datasets.yaml`, with example questions and its faults."""
-        schema = await self._engine.use().data(self._row).schema()
+    async def glossary(self, *, wait: float = LIST_WAIT) -> Glossary:
+        """Returns the glossary in `data/datasets.yaml`, with example questions and its faults.
+
+        It says nothing about the tables of files that are still being read after `wait` seconds.
+        """
+        schema = await self._engine.use().data(self._row).ready_schema(wait=wait)
         return glossary_view.shown_glossary(schema.glossary, schema.tables, schema.glossary_problems)
 
     async def meaning(self) -> StatedMeaning:

@@ -133,7 +133,7 @@ async def test_the_error_of_a_damaged_file_does_not_reveal_its_path(
     assert is_refused(sent, root) or sent.status_code == 201
     assert "/.upload-" not in sent.text
     (root / "tiny" / "data" / name).write_bytes(content)  # the same file, put there by hand
-    listed = await client.get("/workspaces/tiny/datasets")
+    listed = await client.get("/workspaces/tiny/datasets", params={"wait": 60})
     assert not is_refused(listed, root)
 
 

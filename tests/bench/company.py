@@ -42,4 +42,4 @@ def environment(root: Path, base_url: str, prefix: str = "CFO_") -> dict[str, st
 async def ingest(root: Path, base_url: str) -> None:
     """Ingests the files beforehand, so that ingestion is not part of any measurement."""
     async with connect(settings=settings(root, base_url)) as wb:
-        await (await wb.workspace(NAME)).datasets()
+        await (await wb.workspace(NAME)).datasets(wait=600)

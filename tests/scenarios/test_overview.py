@@ -71,7 +71,7 @@ async def test_without_a_glossary_the_offline_analyst_answers_the_example_questi
     (root / "tiny" / "data" / "Net Sales (USD).csv").write_text(sales)
     (root / "tiny" / "data" / "only words.csv").write_text("who,color\na,red\nb,blue\n")
     place = await (await front(ANSWER, model="offline")).workspace()
-    assert (await place.glossary()).questions == (
+    assert (await place.glossary(wait=60)).questions == (
         "total amount in ledger by account",
         "total amount in ledger by month",
         "how many rows are in ledger",
@@ -93,7 +93,11 @@ async def test_files_are_put_together_and_kept_apart(front: Opened, root: Path) 
     assert (await place.sql("SELECT count(*), sum(amount) FROM both_regions")).rows == ((2, 5.0),)
     assert (await place.schema("west.csv")).tables[0].files == ("east.csv", "west.csv")
     await place.unite("both_regions", [])
-    assert {table.name for dataset in await place.datasets() for table in dataset.tables} == {"east", "ledger", "west"}
+    assert {table.name for dataset in await place.datasets(wait=60) for table in dataset.tables} == {
+        "east",
+        "ledger",
+        "west",
+    }
     for files in (["east.csv"], ["east.csv", "EAST.csv"]):
         with pytest.raises(InvalidInput, match="Name 2 to 200 different files"):
             await place.unite("x", files)

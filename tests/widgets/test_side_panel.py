@@ -148,11 +148,11 @@ async def test_a_server_that_is_back_at_the_second_look_is_not_reported(
     looks: Counter[str] = Counter()
 
     def restarting(name: str, look: Any) -> Any:
-        async def alternate() -> Any:
+        async def alternate(**options: Any) -> Any:
             looks[name] += 1
             if looks[name] % 2:
                 raise ServerUnavailable("The server does not answer.")
-            return await look()
+            return await look(**options)
 
         return alternate
 
@@ -289,18 +289,27 @@ async def test_a_file_is_downloaded_and_deleted_and_a_table_previewed(panel: Dat
     assert list(await tiny.files()) == []
 
 
+async def files_read(panel: DataPanel) -> None:
+    """Waits until the panel lists no file that is being read. It looks again on its own."""
+    while any(dataset["reading"] for dataset in panel.datasets or []):  # noqa: ASYNC110 - there is no event for it
+        await asyncio.sleep(0.05)
+
+
 async def test_files_of_one_form_are_put_together_and_kept_apart(panel: DataPanel, root: Path) -> None:
     page = FakePage(panel)
     for year in ("2023", "2024"):
         (root / "tiny" / "data" / f"sales_{year}.csv").write_text(f"region,amount,y{year}\nEMEA,{year},1\n")
     (root / "tiny" / "data" / "scan.pdf").write_bytes(b"%PDF-1.7")
     await page.ask("look")
+    await files_read(panel)
     ledger, first, second, scan = panel.datasets
     assert (ledger["proposal"], second["proposal"], scan["document"]) == (None, None, "PDF")
     assert first["proposal"] == {"name": "sales", "files": ["sales_2023.csv", "sales_2024.csv"]}
     await page.ask("unite", workspace_id="tiny", **first["proposal"])
+    await files_read(panel)
     assert [table["files"] for table in panel.datasets[2]["tables"]] == [["sales_2023.csv", "sales_2024.csv"]]
     await page.ask("unite", workspace_id="tiny", name="sales", files=[])
+    await files_read(panel)
     assert [table["name"] for table in panel.datasets[2]["tables"]] == ["sales_2024"]
 
 

@@ -29,7 +29,7 @@ async def test_a_replacing_upload_that_fails_leaves_the_old_file(
     opened: Opened, root: Path, monkeypatch: pytest.MonkeyPatch, place: object, name: str
 ) -> None:
     workspace = await opened()
-    await workspace.datasets()
+    await workspace.datasets(wait=60)
     with monkeypatch.context() as patch:
         patch.setattr(place, name, full)
         with pytest.raises(StorageFailed, match=r"ledger.csv cannot be stored \(No space left on device\)"):

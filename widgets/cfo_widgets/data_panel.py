@@ -18,6 +18,10 @@ from cfo_widgets.second_look import with_second_look
 from cfo_widgets.uploads import Uploads
 from cfo_widgets.wire import Command, CommandResult, message_for_person
 
+_PATIENCE = 0.5
+"""How many seconds the list waits for files that are being read, so that small ones do not flicker."""
+_FOLLOW_EVERY = 1.0
+
 
 class WorkspaceCommand(Command):
     """A command for the workspace that the page shows. It is refused if another workspace is open when it arrives."""
@@ -54,6 +58,20 @@ class DeleteFile(WorkspaceCommand):
     """Deletes a file. Sent when the time to undo has passed."""
 
     type: Literal["delete_file"]
+    file: str
+
+
+class StopReading(WorkspaceCommand):
+    """Stops the reading of a file."""
+
+    type: Literal["stop_reading"]
+    file: str
+
+
+class ReadAgain(WorkspaceCommand):
+    """Reads a file again whose reading was stopped or failed."""
+
+    type: Literal["read_again"]
     file: str
 
 
@@ -109,11 +127,17 @@ class ProposalSummary(TypedDict):
 
 
 class DatasetSummary(TypedDict):
-    """A dataset in the page's list, without the column profiles, which are long."""
+    """A dataset in the page's list, without the column profiles, which are long.
+
+    `reading` says how far a file is that is being read.
+    """
 
     file: str
     size: int
     problem: str | None
+    reading: str | None
+    can_stop: bool
+    is_stopped: bool
     document: str | None
     notes: list[str]
     proposal: ProposalSummary | None
@@ -121,7 +145,16 @@ class DatasetSummary(TypedDict):
 
 
 DataPanelCommand = (
-    UploadChunk | CancelUpload | PreviewTable | DownloadFile | DeleteFile | UniteFiles | AskExample | DataInView
+    UploadChunk
+    | CancelUpload
+    | PreviewTable
+    | DownloadFile
+    | DeleteFile
+    | StopReading
+    | ReadAgain
+    | UniteFiles
+    | AskExample
+    | DataInView
 )
 
 
@@ -147,6 +180,7 @@ class DataPanel(Component, bundle="data_panel"):
         self._downloads = Downloads()
         self._on_question = AsyncCallbacks()
         self._refreshing = asyncio.Lock()
+        self._following: asyncio.Task[None] | None = None
         if workspace is not None:
             self.start(self.show(workspace))
 
@@ -167,8 +201,9 @@ class DataPanel(Component, bundle="data_panel"):
             if (workspace := self._workspace) is None:
                 return
             try:
-                datasets = [_summary(dataset) for dataset in await with_second_look(workspace.datasets)]
-                glossary = (await workspace.glossary()).model_dump(mode="json")
+                found = await with_second_look(lambda: workspace.datasets(wait=_PATIENCE))
+                datasets = [_summary(dataset) for dataset in found]
+                glossary = (await workspace.glossary(wait=0)).model_dump(mode="json")
             except CfoError as error:
                 if workspace is self._workspace:
                     self.connection = message_for_person(error)
@@ -176,6 +211,18 @@ class DataPanel(Component, bundle="data_panel"):
             if workspace is self._workspace:
                 with self.hold_sync():
                     self.datasets, self.glossary, self.connection = datasets, glossary, ""
+                if any(dataset["reading"] for dataset in datasets) and not self._is_following:
+                    self._following = self.start(self._follow())
+
+    @property
+    def _is_following(self) -> bool:
+        return self._following is not None and not self._following.done()
+
+    async def _follow(self) -> None:
+        """Reloads the data until all files are read."""
+        while any(dataset["reading"] for dataset in self.datasets or ()) and not self.connection:
+            await asyncio.sleep(_FOLLOW_EVERY)
+            await self.refresh()
 
     def close(self) -> None:
         self._uploads.close()
@@ -194,6 +241,12 @@ class DataPanel(Component, bundle="data_panel"):
                 return await self._downloads.next_chunk(command, lambda: self._workspace_of(command).download(file))
             case DeleteFile(file=file):
                 await self._workspace_of(command).delete_file(file)
+                await self.refresh()
+            case StopReading(file=file):
+                await self._workspace_of(command).stop_reading(file)
+                await self.refresh()
+            case ReadAgain(file=file):
+                await self._workspace_of(command).read_again(file)
                 await self.refresh()
             case UniteFiles(name=name, files=files):
                 await self._workspace_of(command).unite(name, files)
@@ -240,6 +293,9 @@ def _summary(dataset: Dataset) -> DatasetSummary:
         "file": dataset.file,
         "size": dataset.size,
         "problem": dataset.problem,
+        "reading": dataset.reading.words if dataset.reading else None,
+        "can_stop": dataset.reading is not None and dataset.reading.can_stop,
+        "is_stopped": dataset.is_stopped,
         "document": dataset.document,
         "notes": list(dataset.notes),
         "proposal": _proposal(dataset),

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, File, UploadFile
+from fastapi import APIRouter, File, Query, UploadFile
 from starlette.responses import Response
 
 from cfo_api.dependencies import WorkspaceDep
@@ -13,8 +13,9 @@ from cfo_api.problems import may
 from cfo_api.schemas import NewUnion
 from cfo_kernel import DataFile, Dataset
 from cfo_kernel.api_models import Page, Uploaded
-from cfo_kernel.interface import Glossary
+from cfo_kernel.interface import LIST_WAIT, MAX_LIST_WAIT, Glossary
 
+Wait = Annotated[float, Query(ge=0, le=MAX_LIST_WAIT, description="Seconds to wait for files that are being read.")]
 router = APIRouter(prefix="/workspaces/{workspace_id}", tags=["data"])
 _long = APIRouter(prefix="/workspaces/{workspace_id}", tags=["data"], route_class=LongRoute)
 
@@ -48,6 +49,21 @@ async def delete_file(workspace: WorkspaceDep, name: str) -> None:
     await workspace.delete_file(name)
 
 
+@router.post("/data/{name}/stop-reading", status_code=204, responses=may(404, 409, 422))
+async def stop_reading(workspace: WorkspaceDep, name: str) -> None:
+    """Stops the reading of a file, which is then listed without tables until it is read again.
+
+    A file that is already read is not changed.
+    """
+    await workspace.stop_reading(name)
+
+
+@router.post("/data/{name}/read-again", status_code=204, responses=may(404, 409, 422))
+async def read_again(workspace: WorkspaceDep, name: str) -> None:
+    """Reads a file again whose reading was stopped or failed. A file that is already read is not changed."""
+    await workspace.read_again(name)
+
+
 @router.post("/unions", status_code=204, responses=may(404, 409, 422))
 async def unite_files(workspace: WorkspaceDep, union: NewUnion) -> None:
     """Puts the tables of several files together as one table. Without files, keeps apart those that would form it.
@@ -58,9 +74,16 @@ async def unite_files(workspace: WorkspaceDep, union: NewUnion) -> None:
 
 
 @router.get("/datasets", responses=may(404, 422))
-async def list_datasets(workspace: WorkspaceDep, page: PageDep) -> Page[Dataset]:
-    """Returns the files with their tables. If a file cannot be read, its `problem` says why."""
-    return page.cut(await workspace.datasets(), lambda dataset: dataset.file, lambda dataset: dataset)
+async def list_datasets(
+    workspace: WorkspaceDep,
+    page: PageDep,
+    wait: Wait = LIST_WAIT,
+) -> Page[Dataset]:
+    """Returns the files with their tables. If a file cannot be read, its `problem` says why.
+
+    Waits up to `wait` seconds for files that are being read. The `reading` of one that takes longer says how far it is.
+    """
+    return page.cut(await workspace.datasets(wait=wait), lambda dataset: dataset.file, lambda dataset: dataset)
 
 
 @router.get("/datasets/{dataset_id}/schema", responses=may(404, 422))
@@ -70,9 +93,12 @@ async def get_dataset_schema(workspace: WorkspaceDep, dataset_id: str) -> Datase
 
 
 @router.get("/glossary", responses=may(404, 409, 422))
-async def get_glossary(workspace: WorkspaceDep) -> Glossary:
-    """Returns the glossary of the tables and columns, with example questions."""
-    return await workspace.glossary()
+async def get_glossary(workspace: WorkspaceDep, wait: Wait = LIST_WAIT) -> Glossary:
+    """Returns the glossary of the tables and columns, with example questions.
+
+    It says nothing about the tables of files that are still being read after `wait` seconds.
+    """
+    return await workspace.glossary(wait=wait)
 
 
 @_long.get("/tables/{table}", response_class=Response, responses={**BYTES, **may(404, 422, 429)})

@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import { useChannel } from "../shared/component";
 import { errorMessage } from "../shared/errors";
-import { Dots, Sheet } from "../shared/icons";
+import { Close, Dots, Sheet } from "../shared/icons";
 import { Menu } from "../shared/menu";
 import { downloadFile } from "../shared/file_download";
 import { type Deletion, DeletionProblem } from "../shared/undo";
@@ -33,8 +33,14 @@ export function DatasetRow({ dataset, glossary, workspaceId, deletion, show }: D
     setProblem("");
     channel.request({ type: "unite", workspace_id: workspaceId, name, files }).catch((error: unknown) => setProblem(errorMessage(error)));
   };
+  const command = (type: "stop_reading" | "read_again") => {
+    setProblem("");
+    channel.request({ type, workspace_id: workspaceId, file }).catch((error: unknown) => setProblem(errorMessage(error)));
+  };
   const { proposal } = dataset;
   const items = [
+    ...(dataset.can_stop ? [{ label: "Stop reading", choose: () => command("stop_reading") }] : []),
+    ...(dataset.problem ? [{ label: "Read again", choose: () => command("read_again") }] : []),
     ...(proposal ? [{ label: `Put ${count(proposal.files.length, "part")} together as ${proposal.name}`, choose: () => unite(proposal.name, proposal.files) }] : []),
     ...tables.filter((table) => table.files.length).map((table) => ({ label: `Keep the parts of ${table.name} apart`, choose: () => unite(table.name, []) })),
     { label: "Download", choose: () => void download() },
@@ -48,13 +54,17 @@ export function DatasetRow({ dataset, glossary, workspaceId, deletion, show }: D
           ? <TableButton table={only} name={file} glossary={glossary} show={show} hint={state} />
           : (
             <div class="cfo-file">
-              {dataset.problem ? <span class="cfo-bad-mark" aria-hidden="true">!</span> : <Sheet />}
+              {dataset.problem && !dataset.is_stopped ? <span class="cfo-bad-mark" aria-hidden="true">!</span> : <Sheet />}
               <span><bdi title={file}>{file}</bdi>
-                <small>{state || summary(dataset)}</small></span>
+                <small role={dataset.reading ? "status" : undefined}>{state || summary(dataset)}</small></span>
             </div>
           )}
+        {dataset.can_stop && (
+          <button type="button" class="cfo-icon" aria-label={`Stop reading ${file}`} title="Stop reading" onClick={() => command("stop_reading")}><Close /></button>
+        )}
         <Menu label={`More for ${file}`} class="cfo-icon" items={items}><Dots /></Menu>
       </div>
+      {dataset.reading && <progress class="cfo-being-read" aria-label={`Reading ${file}`} />}
       {!only && tables.length > 0 && (
         <ul class="cfo-tables">
           {tables.map((table) => (
@@ -66,15 +76,18 @@ export function DatasetRow({ dataset, glossary, workspaceId, deletion, show }: D
         </ul>
       )}
       <ReadingNotes notes={dataset.notes} reading={only?.reading ?? []} />
-      {dataset.problem && <p class="cfo-problem">{dataset.problem}</p>}
+      {dataset.problem && <p class={dataset.is_stopped ? "cfo-stopped" : "cfo-problem"}>{dataset.problem}</p>}
+      {dataset.is_stopped && <button type="button" class="cfo-button cfo-read-again" onClick={() => command("read_again")}>Read again</button>}
       {problem && <p class="cfo-problem" role="alert">{problem}</p>}
       <DeletionProblem deletion={deletion} id={file} />
     </li>
   );
 }
 
-function summary({ problem, document, tables, size }: DatasetSummary): string {
+function summary({ problem, reading, is_stopped, document, tables, size }: DatasetSummary): string {
+  if (is_stopped) return `Stopped · ${fileSize(size)}`;
   if (problem) return "Cannot be read";
+  if (reading) return `Being read: ${reading} · ${fileSize(size)}`;
   return document ? `${document[0]!.toUpperCase()}${document.slice(1)} · ${fileSize(size)} · not read` : `${count(tables.length, "table")} · ${fileSize(size)}`;
 }
 

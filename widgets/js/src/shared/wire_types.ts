@@ -21,7 +21,16 @@ export type ChatCommand =
 export type Values = Scalar | Scalar[];
 export type Scalar = boolean | number | string;
 export type DataPanelCommand =
-  UploadChunk | CancelUpload | PreviewTable | DownloadFile | DeleteFile | UniteFiles | AskExample | DataInView;
+  | UploadChunk
+  | CancelUpload
+  | PreviewTable
+  | DownloadFile
+  | DeleteFile
+  | StopReading
+  | ReadAgain
+  | UniteFiles
+  | AskExample
+  | DataInView;
 export type ResultViewCommand = GetResultRows | DownloadResult | LoadChartLibrary | RerunQuery;
 export type ThreadPickerCommand = PickThread | RenameThread | GetLastChange | DeleteThread | ThreadsInView;
 export type WorkspacePickerCommand = OpenInitialWorkspace | PickWorkspace | CreateWorkspace | ListWorkspaces;
@@ -176,6 +185,18 @@ export interface DeleteFile {
   request: string;
   workspace_id: string;
   type: "delete_file";
+  file: string;
+}
+export interface StopReading {
+  request: string;
+  workspace_id: string;
+  type: "stop_reading";
+  file: string;
+}
+export interface ReadAgain {
+  request: string;
+  workspace_id: string;
+  type: "read_again";
   file: string;
 }
 export interface UniteFiles {
@@ -474,6 +495,9 @@ export interface DatasetSummary {
   file: string;
   size: number;
   problem: string | null;
+  reading: string | null;
+  can_stop: boolean;
+  is_stopped: boolean;
   document: string | null;
   notes: string[];
   proposal: ProposalSummary | null;
