@@ -28,27 +28,7 @@ from cfo_kernel.errors import StorageFailed
 from cfo_kernel.executors.worker_process import Worker, workbench_closed
 
 _RETRY_FACTOR = 10
-<<<<<<< HEAD
 _FORMAT = 9  # the version of the cached format; raise it to have every file ingested again
-_SMALL = 1 << 20
-_WORTH_A_PROCESS = 20
-"""The number of small files that take as long to read as another process takes to start."""
-
-
-@dataclass(frozen=True)
-class DatasetIndex:
-    """The datasets at one moment: their tables by name, and the Parquet file of each table.
-
-    `parts` are the names of tables that were combined with others.
-    """
-
-    datasets: tuple[Dataset, ...]
-    tables: Tables
-    files: dict[str, Path]
-    parts: frozenset[str] = frozenset()
-=======
-_FORMAT = 8  # the version of the cached format; raise it to have every file ingested again
->>>>>>> cd935aa (Read files in the background, show how far they are, and let people stop them)
 
 
 @dataclass(frozen=True)

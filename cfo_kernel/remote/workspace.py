@@ -1,11 +1,7 @@
 """A workspace on a server."""
 
-<<<<<<< HEAD
-from collections.abc import Mapping, Sequence
-=======
 import contextlib
-from collections.abc import Sequence
->>>>>>> cd935aa (Read files in the background, show how far they are, and let people stop them)
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +13,9 @@ from cfo_kernel.data.file_names import safe_name
 from cfo_kernel.data.scope import nearest
 from cfo_kernel.data.tables import Dataset, Table
 from cfo_kernel.errors import UnknownTable
-<<<<<<< HEAD
 from cfo_kernel.interface import (
+    LIST_WAIT,
+    MAX_LIST_WAIT,
     DataFile,
     Direct,
     Download,
@@ -28,9 +25,6 @@ from cfo_kernel.interface import (
     StatedMeaning,
     UsageTotals,
 )
-=======
-from cfo_kernel.interface import LIST_WAIT, MAX_LIST_WAIT, DataFile, Direct, Download, Glossary, OpenRun, UsageTotals
->>>>>>> cd935aa (Read files in the background, show how far they are, and let people stop them)
 from cfo_kernel.remote.address import segment
 from cfo_kernel.remote.api_client import SLOW_READ_TIMEOUT, ApiClient
 from cfo_kernel.remote.run import frame
@@ -257,14 +251,13 @@ class RemoteWorkspace:
         return display.bundle(["workspace", "id"], [[self.name, self.id]])
 
 
-<<<<<<< HEAD
 def _tag(version: str) -> str:
     """The version as it may be in a header. Any other text is a version that no glossary has."""
     return version if version.isascii() and version.isalnum() else _NO_VERSION
-=======
+
+
 def _waiting(seconds: float) -> dict[str, float]:
     return {"wait": min(max(seconds, 0), MAX_LIST_WAIT)}
->>>>>>> cd935aa (Read files in the background, show how far they are, and let people stop them)
 
 
 class RemoteTable:

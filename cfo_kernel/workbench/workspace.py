@@ -15,11 +15,7 @@ from cfo_kernel.data.tables import Dataset
 from cfo_kernel.errors import ThreadNotFound, UnknownTable, UnreadableFile
 from cfo_kernel.events import UsageTotals
 from cfo_kernel.executors.locked_temp_folders import locked_temp_folder
-<<<<<<< HEAD
-from cfo_kernel.interface import DataFile, Direct, Download, Glossary, MeaningVersion, OpenRun, StatedMeaning
-=======
-from cfo_kernel.interface import LIST_WAIT, DataFile, Direct, Download, Glossary, OpenRun
->>>>>>> cd935aa (Read files in the background, show how far they are, and let people stop them)
+from cfo_kernel.interface import LIST_WAIT, DataFile, Direct, Download, Glossary, MeaningVersion, OpenRun, StatedMeaning
 from cfo_kernel.replies import ResultTable
 from cfo_kernel.store import folders
 from cfo_kernel.store.catalog import WorkspaceRow
@@ -136,13 +132,7 @@ class EmbeddedWorkspace:
         index = await workspace_data.index(lambda index: all(index.is_read(file) for file in files))
         table = unions.table_name(name)
         unions.check_files(files, index)
-<<<<<<< HEAD
         await self._glossary_edits().unite(table, list(files))
-=======
-        scratch, folder = workspace_data.scratch, self.workspace_dir
-        with storage_errors(f"{GLOSSARY} cannot be stored"), locked_temp_folder(scratch) as temporary:
-            await asyncio.to_thread(unions.write, folder, temporary, table, files)
->>>>>>> cd935aa (Read files in the background, show how far they are, and let people stop them)
         self._touch()
 
     async def datasets(self, *, wait: float = LIST_WAIT) -> Sequence[Dataset]:
