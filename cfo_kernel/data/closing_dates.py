@@ -90,7 +90,7 @@ def _day(name: str) -> str:
 def _entities(compiler: Compiler, trees: Trees) -> list[tuple[ColumnRef, Tree]]:
     """The plan's columns that refer to entities: rows of a tree without operators.
 
-    A tree with operators contains accounts. Accounts are what is measured, not who reports it, and may come and go.
+    A tree with operators contains accounts. Accounts do not report figures themselves, and may come and go.
     """
     plain = [tree for tree in trees.values() if not tree.signed]
     return [(ref, tree) for tree in plain for ref in compiler.scope.pointers(tree.table, tree.key)[:1]]

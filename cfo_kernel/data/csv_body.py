@@ -69,7 +69,7 @@ def copy_body(text: text_encoding.Text, name: str, lines: int, dialect: Dialect,
 
 
 def _below(path: Path, lines: int) -> Iterator[bytes]:
-    """The text below the first lines of the file, which is UTF-8, in pieces with LF line ends."""
+    """The text below the first lines of the file, which is UTF-8, in pieces with LF line endings."""
     with path.open("rb") as file:
         if file.read(len(codecs.BOM_UTF8)) != codecs.BOM_UTF8:
             file.seek(0)

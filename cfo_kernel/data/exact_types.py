@@ -56,7 +56,7 @@ def float_column(connection: duckdb.DuckDBPyConnection, table: str, name: str, v
 
 
 def decimal(whole: int, scale: int) -> str:
-    """The DECIMAL type for this many digits, and at least the usual ones."""
+    """The DECIMAL type for at least this many digits. A type with fewer than the usual digits takes no less space."""
     return f"DECIMAL({min(MAX_DIGITS, max(USUAL_DIGITS, whole + scale))}, {scale})"
 
 

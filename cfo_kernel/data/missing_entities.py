@@ -97,7 +97,7 @@ def _missed(i: int, period: str) -> str:
 def _entities(plan: QueryPlan, compiler: Compiler, trees: Trees) -> Iterator[Entity]:
     """The columns that name entities: rows of trees without operators, the plan's groups, and the table's text columns.
 
-    A tree with operators contains accounts. Accounts are what is measured, not who reports it, and may come and go.
+    A tree with operators contains accounts. Accounts do not report figures themselves, and may come and go.
     """
     scope, met = compiler.scope, set[str]()
     for tree in trees.values():

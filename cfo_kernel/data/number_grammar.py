@@ -48,7 +48,7 @@ def _number(mark: Mark) -> str:
 
 
 def plainly_grouped(mark: Mark) -> str:
-    """Unsigned numbers with this decimal mark, whose thousands are separated by the other one, or not at all."""
+    """Unsigned numbers with this decimal mark. Their thousands are separated by the other mark, or not at all."""
     point, comma = (r"\.", ",") if mark == "." else (",", r"\.")
     return rf"(0|[1-9]\d*|[1-9]\d{{0,2}}({comma}\d{{3}})+)({point}\d*)?"
 

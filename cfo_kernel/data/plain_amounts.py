@@ -1,7 +1,7 @@
-"""Recognizes large columns of amounts that are all written alike, such as `-1.234,50 €`, so that one pass reads them.
+"""Recognizes large columns of amounts that are all written alike, such as `-1.234,50 €`, to read them in one pass.
 
-Runs in the ingest worker. The sample of the column shows what surrounds the numbers. If each cell has exactly that, and
-a minus sign at most, then the currency and the places of the digits are known, and no cell needs a closer look.
+Runs in the ingest worker. A sample of the column shows what surrounds the numbers. If every cell has exactly that, and
+at most a minus sign, the currency and the positions of the digits are known, and no cell needs a closer look.
 """
 
 import re
@@ -18,9 +18,9 @@ _UNSURE = re.compile(rf"[{number_grammar.MINUS}+＋()]")
 
 @dataclass(frozen=True)
 class PlainAmounts:
-    """Amounts written alike: SQL for their digits with a sign, and how many there are before and after the point.
+    """Amounts that are written alike: SQL for their sign and digits, and the number of digits around the point.
 
-    No cell has more than `whole` digits before the point.
+    No cell has more than `whole` digits before the point, or more than `scale` after it.
     """
 
     value: str
@@ -29,7 +29,10 @@ class PlainAmounts:
 
 
 def find_plain(column: TextColumn, mark: Mark) -> PlainAmounts | None:
-    """The amounts of a column whose sample has amounts with this decimal mark. None if they are not written alike."""
+    """The amounts of a column, given the decimal mark of those in its sample.
+
+    None if they are not all written alike.
+    """
     affixes = {found.groups() if (found := _PARTS.fullmatch(cell)) else None for cell in column.sample}
     around = affixes.pop() if len(affixes) == 1 else None
     if column.is_whole or around is None or any(map(_UNSURE.search, around)):

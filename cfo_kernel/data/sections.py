@@ -22,7 +22,7 @@ _Line = tuple[int, str | None, bool]
 
 
 def add_sections(connection: duckdb.DuckDBPyConnection) -> list[Decision]:
-    """Adds a column with the headings if labels repeat below different ones. Returns a decision about it."""
+    """Adds a column with the headings if labels occur below different headings. Returns a decision about it."""
     described = [(name, kind) for name, kind, *_ in connection.execute("DESCRIBE staging").fetchall()]
     [(count,)] = connection.execute("SELECT count(*) FROM staging").fetchall()
     if count > _MOST_ROWS or not 1 < len(described) <= _MOST_COLUMNS or described[0][1] != "VARCHAR":

@@ -123,7 +123,7 @@ def _rows(sheet: CalamineSheet) -> Iterator[Row]:
 
 
 def _text(cell: str) -> str | timedelta | None:
-    """The value of a cell with text, without byte order marks, which are invisible and come from pasted text files."""
+    """The value of a text cell, without byte order marks, which are invisible and come from pasted text files."""
     if cell[:2] == "PT" and (found := _DURATION.fullmatch(cell)):
         return timedelta(hours=int(found[1]), minutes=int(found[2]), seconds=float(found[3]))
     return cell.replace("\ufeff", "") or None

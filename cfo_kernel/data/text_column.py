@@ -192,7 +192,7 @@ def _facts(cell: str) -> list[str]:
 
 
 def _is_unclean(cell: str) -> str:
-    """SQL that says whether a cell may be empty, be zero, have outer spaces, or be protected."""
+    """SQL for whether a cell may be empty, be zero, have outer spaces, or be protected."""
     obvious = f"{cell} >= '0' AND {cell} < ':' AND {cell}[-1] BETWEEN '!' AND '~'"
     return f"CASE WHEN {obvious} THEN false ELSE NOT regexp_full_match({cell}, {_CLEAN}) END"  # AND would try both
 
@@ -227,7 +227,7 @@ def _more_facts(
 
 
 def _unclean(cell: str) -> tuple[str, ...]:
-    """SQL that says whether a cell is empty or zero, is zero, has outer spaces, and is protected."""
+    """SQL for whether a cell is empty or zero, is zero, has outer spaces, and is protected."""
     short = f"{_is_unclean(cell)} AND length({cell}) < 40 AND"
     return (
         f"{short} ({_is_empty(cell)} OR {_is_zero(cell)})",

@@ -96,7 +96,7 @@ def is_rule(line: str) -> bool:
 
 
 def without_rules(text: Text, scratch: Path) -> Text:
-    """The text, with lines that only frame printed lists cleared."""
+    """Clears the lines that only frame rows, as in printed lists."""
     copy = scratch / "unruled.csv"
     with text.path.open(encoding=text.encoding) as file, copy.open("w", encoding="utf-8", newline="") as out:
         out.writelines("\n" if is_rule(line.rstrip("\n")) else line for line in file)
@@ -154,7 +154,7 @@ def _content(path: Path) -> _Content:
 
 
 def _is_clean(path: Path) -> bool:
-    """Whether the file is UTF-8 without NULs and inner marks, which takes less time to see than where they are."""
+    """Whether the file is UTF-8 without NULs and inner marks. This takes less time than finding where they are."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     with path.open("rb") as file:
         if file.read(len(codecs.BOM_UTF8)) != codecs.BOM_UTF8:
