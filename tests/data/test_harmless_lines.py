@@ -78,7 +78,7 @@ COLUMN_LINES: dict[str, Any] = {
     "period": 2024,
     "refers_to": "account_groups.group_key",
 }
-WORDS = ("name", "description", "synonyms", "note", "values", "nots", "period", "date_kind", "scale")
+WORDS = ("name", "description", "synonyms", "note", "values", "nots", "period", "scale")
 """Lines about a column that say nothing about how it may be added up."""
 
 
@@ -93,7 +93,9 @@ def patches(company: Company) -> Iterator[tuple[dict[str, Any], str]]:
             yield {"tables": {table.name: {key: value}}}, ""
         for column in table.columns:
             for key, value in COLUMN_LINES.items():
-                about = "" if key in WORDS else f"{table.name}.{column.name}"
+                known = INFERRED.column(table.name, column.name)
+                is_other = key in ("date_kind", "refers_to") and known is not None and known.role.facts.is_measure
+                about = "" if key in WORDS or is_other else f"{table.name}.{column.name}"
                 yield {"tables": {table.name: {"columns": {column.name: {key: value}}}}}, about
 
 
@@ -137,7 +139,7 @@ def test_one_more_line_weakens_no_other_guard(company: Company, base: dict[str, 
             assert (now.time_axis, now.grain, now.key) == (table.time_axis, table.grain, table.key), patch
             for column in table.columns:
                 if f"{table.table}.{column.column}" != about:
-                    same = ("role", "unit", "unit_column", "once_for", "total_of", "refers_to")
+                    same = ("role", "unit", "unit_column", "once_for", "total_of")
                     other = now.column(column.column)
                     assert [getattr(other, name) for name in same] == [getattr(column, name) for name in same], patch
                 # Which table a row belongs to may decide about the sums of others, such as by its scenario.

@@ -61,7 +61,7 @@ def _own_name(table: TableMeaning, name: str) -> str:
 
 def _column(column: ColumnMeaning, table_notes: TableNotes, table: TableMeaning) -> ColumnMeaning:
     notes = next((n for name, n in table_notes.columns.items() if name.lower() == column.column.lower()), None)
-    stated = dict(_stated_fields(notes, table)) if notes else {}
+    stated = dict(_stated_fields(column, notes, table)) if notes else {}
     if not stated:
         return column
     words = {"role": "the role", "date": "the kind of date", "unit": "the unit", "unit_column": "the unit's column"}
@@ -75,7 +75,7 @@ def _column(column: ColumnMeaning, table_notes: TableNotes, table: TableMeaning)
     return column.model_copy(update=stated)
 
 
-def _stated_fields(notes: ColumnNotes, table: TableMeaning) -> Iterator[tuple[str, Any]]:
+def _stated_fields(column: ColumnMeaning, notes: ColumnNotes, table: TableMeaning) -> Iterator[tuple[str, Any]]:
     for field, value in (
         ("role", notes.role),
         ("scale", notes.scale),
@@ -92,10 +92,9 @@ def _stated_fields(notes: ColumnNotes, table: TableMeaning) -> Iterator[tuple[st
         is_own = own.lower() == table.table.lower()
         yield "unit", notes.unit.name or None
         yield "unit_column", (_own_name(table, name) if is_own else notes.unit.source) or None
-    if notes.date_kind and notes.role is None:
-        yield "role", Role.DATE
-    if notes.refers_to and notes.role is None:
-        yield "role", Role.REFERENCE
+    # A measure stays one until its role is stated, since its sums are guarded by its role.
+    if notes.role is None and not column.role.facts.is_measure and (notes.date_kind or notes.refers_to):
+        yield "role", Role.DATE if notes.date_kind else Role.REFERENCE
 
 
 def _sentences(stated: dict[str, Any], words: dict[str, str]) -> Iterator[str]:
