@@ -9,3 +9,8 @@ def quoted(name: str) -> str:
 def text_literal(value: str) -> str:
     """Returns the value as a VARCHAR literal."""
     return "'" + value.replace("'", "''") + "'"
+
+
+def indented(lines: list[str]) -> list[str]:
+    """The lines of a query, as a part of another query."""
+    return [f"  {line}" for line in lines]

@@ -172,6 +172,8 @@ class Fit:
         key = id(value), id(branches)
         if key not in self._known:
             fitted: list[Any] = []
+            if isinstance(value, str) and self._object_in(value) is not None:  # not a name, although it is a string
+                branches = [branch for branch in branches if self._resolved(branch).get("type") == "object"] or branches
             if not any(self.fits(value, branch, depth) for branch in branches):
                 for each in (self._fitted(value, branch, depth - 1) for branch in branches):
                     if each not in fitted and any(self.fits(each, branch, depth) for branch in branches):
@@ -223,7 +225,9 @@ class Fit:
         If the object is a simple figure, the name may be missing as well, and is derived from the figure.
         """
         missing = [name for name in required if name not in value]
-        objects = [name for name in missing if self.has_fields(properties[name])]
+        objects = [
+            name for name in missing if self.has_fields(properties[name]) and not self._is_list(properties[name])
+        ]
         unknown = {name: each for name, each in value.items() if name not in properties}
         if len(objects) != 1 or not unknown or [name for name in missing if name not in objects] not in ([], ["name"]):
             return value
@@ -235,6 +239,12 @@ class Fit:
             known["name"] = _name_of(inner)
         return {**known, objects[0]: inner} if known.get("name", True) else value
 
+    def _is_list(self, schema: Schema) -> bool:
+        """Whether a value is a list: {"fn": "sum", "column": "x", "of": ...} names no groups, although it has a field
+        more and one fewer.
+        """
+        return self._resolved(schema).get("type") == "array"
+
     def _renamed(
         self, value: dict[str, Any], properties: dict[str, Schema], required: list[str], depth: int
     ) -> dict[str, Any]:
@@ -244,7 +254,7 @@ class Fit:
         if len(missing) != 1 or len(unknown) != 1:
             return value
         inner = self._fitted(value[unknown[0]], properties[missing[0]], depth - 1)
-        if not self.fits(inner, properties[missing[0]]):
+        if not self.fits(inner, properties[missing[0]]) or self._is_list(properties[missing[0]]):
             return value
         return {**{name: each for name, each in value.items() if name in properties}, missing[0]: inner}
 

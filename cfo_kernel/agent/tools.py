@@ -113,8 +113,7 @@ async def execute_sql(ctx: RunContext[RunDeps], sql: Code) -> dict[str, Any]:
 async def execute_query_plan(ctx: RunContext[RunDeps], plan: QueryPlan) -> ToolReturn:
     """Runs a typed query; refuses misleading sums. For example
 
-    {"table":"sales","group_by":[{"column":"sales.day","grain":"month"}],
-    "select":[{"name":"total","expression":{"fn":"sum","column":"sales.amount"}}]}
+    {"table":"sales","select":[{"name":"total","expression":{"fn":"sum","column":"sales.amount"}}]}
     """
     deps = ctx.deps
     file = deps.new_file("analysis", "query", call_key(ctx))
@@ -125,7 +124,7 @@ async def execute_query_plan(ctx: RunContext[RunDeps], plan: QueryPlan) -> ToolR
 
 @toolset.tool
 async def execute_python(ctx: RunContext[RunDeps], code: Code) -> dict[str, Any]:
-    """Runs Python; shows what it prints, and the DataFrame or Series that it assigns to result_df.
+    """Runs Python; shows its prints, and a DataFrame or Series in result_df.
 
     Each table or earlier result is a DataFrame of its name; pd and np are there. Money is Decimal: sum it as it is,
     .astype(float) for means. No network or plots; files it writes are kept.

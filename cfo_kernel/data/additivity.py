@@ -10,13 +10,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from cfo_kernel.data.compiler import Compiler, indented
+from cfo_kernel.data.added_rows import Groups, added_rows
+from cfo_kernel.data.compiler import Compiler
 from cfo_kernel.data.glossary import GlossaryFile, TableNotes
 from cfo_kernel.data.hierarchies import Trees
-from cfo_kernel.data.plan import Aggregate, Expression, Filter, Join, Measure, QueryPlan, Scalar, Window, parts
+from cfo_kernel.data.plan import Aggregate, Filter, Join, Measure, QueryPlan, Scalar
 from cfo_kernel.data.semantics.meaning import Role
 from cfo_kernel.data.tables import Tables
 from cfo_kernel.errors import PlanInvalid
+from cfo_kernel.sql_text import indented
 
 
 @dataclass(frozen=True)
@@ -91,37 +93,16 @@ def additivity_probes(
     plan: QueryPlan, compiler: Compiler, tables: Tables, trees: Trees, glossary: GlossaryFile
 ) -> list[AdditivityProbe]:
     """The probes for a plan that compiles: one for each set of groups within which figures are added."""
-    by_groups: dict[tuple[str, ...], list[AdditivityCheck]] = {}
-    every = tuple(group.result_name for group in plan.group_by)
-    for measure in plan.select:
-        for node, groups in aggregates_with_groups(measure.expression, plan, every):
-            if node.function.adds_rows:
-                by_groups.setdefault(groups, []).extend(_checks(measure.name, node, plan, compiler, glossary))
+    by_groups: dict[Groups, list[AdditivityCheck]] = {}
+    for figure, rows in added_rows(plan):
+        for check in _checks(figure, rows.node, plan, compiler, glossary):
+            groups = rows.added if check.kind == "balance" else rows.mixed
+            if groups is not None:
+                by_groups.setdefault(groups, []).append(check)
     found = [
         (g, list({(c.node.model_dump_json(), c.column): c for c in checks}.values())) for g, checks in by_groups.items()
     ]
     return [_probe(plan, compiler, tables, trees, groups, checks) for groups, checks in found if checks]
-
-
-def aggregates_with_groups(
-    node: Expression, plan: QueryPlan, groups: tuple[str, ...]
-) -> Iterator[tuple[Aggregate, tuple[str, ...]]]:
-    """The aggregates in an expression, each with the groups within which its rows are added.
-
-    A window adds more rows than its aggregate does: a share adds everything outside `within`, a running total all
-    periods.
-    """
-    if isinstance(node, Aggregate):
-        yield node, groups
-        return
-    if isinstance(node, Window) and node.over == "share_of_total":
-        kept = {name.lower() for name in node.kept_groups}
-        groups = tuple(name for name in groups if name.lower() in kept)
-    elif isinstance(node, Window) and node.over == "running_total":
-        first = next((g.result_name for g in plan.group_by if g.grain), "")
-        groups = tuple(name for name in groups if name.lower() != (node.along or first).lower())
-    for part in parts(node):
-        yield from aggregates_with_groups(part, plan, groups)
 
 
 def _checks(
@@ -168,7 +149,7 @@ def _probe(
     compiler: Compiler,
     tables: Tables,
     trees: Trees,
-    groups: tuple[str, ...],
+    groups: Groups,
     checks: list[AdditivityCheck],
 ) -> AdditivityProbe:
     """The probe for all checks within the same groups: the plan, with the lowest and highest values for each check."""
@@ -184,14 +165,15 @@ def _probe(
             select.append(Measure(name=f"{end}_{i}", expression=node))
         without = (*where, Filter(column=check.column, op="is null"))
         select.append(Measure(name=f"without_{i}", expression=Aggregate(fn="count", where=without)))
-    inside = tuple(g for g in plan.group_by if g.result_name in groups)
+    # Each group has a name of its own: those of a nested figure may have the names of the plan's groups.
+    inside = tuple(g.model_copy(update={"name": f"group_{i}"}) for i, g in enumerate(groups))
     # A share drops its group, but the rows are still only those below the group's `within`.
     filters = (*plan.filters, *(Filter(column=g.column, value=g.within) for g in plan.group_by if g.within))
     probe = plan.model_copy(update={"filters": filters, "group_by": inside, "select": tuple(select)})
     rows = Compiler(probe, tables, trees, extra_joins=tuple(extra_joins.values()), figures_of=plan).groups()
     columns = [f"  {sql}" for i, check in enumerate(checks) for sql in _found(i, check)]
     lines = ["SELECT", *(f"{column}," for column in columns[:-1]), columns[-1], "FROM (", *indented(rows), ")"]
-    return AdditivityProbe("\n".join(lines), tuple(checks), groups)
+    return AdditivityProbe("\n".join(lines), tuple(checks), tuple(group.result_name for group in groups))
 
 
 def _beyond(check: AdditivityCheck, compiler: Compiler) -> Iterator[Join]:

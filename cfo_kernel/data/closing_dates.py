@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cfo_kernel.data.compiler import Compiler, clause, indented
+from cfo_kernel.data.compiler import Compiler, clause
 from cfo_kernel.data.hierarchies import Tree, Trees
 from cfo_kernel.data.plan import QueryPlan
 from cfo_kernel.data.table_joins import ColumnRef
+from cfo_kernel.sql_text import indented
 
 _MOST_NOTES = 3
 _MOST_DATES = 6

@@ -13,14 +13,15 @@ from collections.abc import Collection
 from cfo_kernel.data.expressions import GRAINS, ExpressionCompiler, contains
 from cfo_kernel.data.hierarchies import NO_TREES, Trees
 from cfo_kernel.data.literals import check_ends, is_valid_text, literal, number
-from cfo_kernel.data.plan import Aggregate, Grain, Having, Join, LastOf, QueryPlan, Window, aggregates_in
+from cfo_kernel.data.plan import Aggregate, Grain, Having, Join, LastOf, Nested, QueryPlan, Window, aggregates_in
+from cfo_kernel.data.plan_totals import free_name, whole_plan
 from cfo_kernel.data.rollups import RollUps
 from cfo_kernel.data.scope import AntiJoin, Scope, nearest
 from cfo_kernel.data.table_joins import TableJoin, table_source
 from cfo_kernel.data.tables import Tables
 from cfo_kernel.data.window_functions import WindowCompiler
 from cfo_kernel.errors import PlanInvalid
-from cfo_kernel.sql_text import quoted
+from cfo_kernel.sql_text import indented, quoted
 
 
 def compile_plan(plan: QueryPlan, tables: Tables, trees: Trees = NO_TREES) -> str:
@@ -46,6 +47,7 @@ class Compiler:
         figures_of: QueryPlan | None = None,
     ) -> None:
         self.plan = plan
+        self._tables, self._trees = tables, trees
         self.scope = Scope(plan, tables, extra_joins)
         self.rollups = RollUps(plan, self.scope, trees)
         self.figures = ExpressionCompiler(self.scope, self.rollups)
@@ -53,7 +55,27 @@ class Compiler:
 
     def sql(self) -> str:
         names = self._names()
-        return "\n".join([*self._body(), *self._order(names), f"LIMIT {self.plan.limit}"])
+        order = self._order(names)
+        rows = [*self._body(), *order, f"LIMIT {self.plan.limit}"]
+        if self.plan.has_totals_row:
+            rows = self._with_totals(rows, names, order)
+        return "\n".join(rows)
+
+    def _with_totals(self, rows: list[str], names: list[str], order: list[str]) -> list[str]:
+        """The rows and one more, which the column `is_total` marks: the figures of all rows together."""
+        if not self.plan.select:
+            raise PlanInvalid("A plan without figures has no totals. Add figures to select, or leave `totals` out.")
+        mark = quoted(free_name("is_total", names))
+        whole = whole_plan(self.plan)
+        total = Compiler(whole, self._tables, self._trees, figures_of=self._figures_of)
+        known = {measure.name for measure in whole.select}
+        columns = ["NULL" for _ in self.plan.group_by]
+        columns += [quoted(m.name) if m.name in known else "NULL" for m in self.plan.select]
+        source = ["FROM (", *indented(total._body()), ")"] if known else []
+        lines = [f"SELECT *, FALSE AS {mark}", "FROM (", *indented(rows), ")", "UNION ALL"]
+        lines += [f"SELECT {', '.join([*columns, 'TRUE'])}", *source]
+        last = [f"ORDER BY {mark}{', ' + order[0].removeprefix('ORDER BY ') if order else ''}"]
+        return ["SELECT *", "FROM (", *indented(lines), ")", *last]
 
     def count_sql(self, *conditions: str) -> str:
         """SQL that counts the result's rows, ignoring the limit, or the rows for each condition separately."""
@@ -61,8 +83,8 @@ class Compiler:
         return "\n".join(["SELECT " + ", ".join(counts), "FROM (", *indented(self._body()), ")"])
 
     def _body(self) -> list[str]:
-        has_window = any(contains(measure.expression, Window) for measure in self.plan.select)
-        return self._windowed() if has_window else self._flat()
+        needs_steps = any(contains(m.expression, kind) for m in self.plan.select for kind in (Window, Nested))
+        return self._windowed() if needs_steps else self._flat()
 
     def _names(self) -> list[str]:
         """The names of the result's columns. Raises `PlanInvalid` if a figure or a name is not valid."""
@@ -131,17 +153,30 @@ class Compiler:
             found.append(("\n".join(lines), step.grain))
         return found
 
+    def part_counts(self, node: Nested) -> str:
+        """A query for the lowest and the highest number of groups behind a figure over groups."""
+        parts = [f"{self.figures.part(group)} AS part_{i}" for i, group in enumerate(node.per)]
+        groups = [f"{self.figures.group(group)} AS group_{i}" for i, group in enumerate(self.plan.group_by)]
+        by = [f"GROUP BY {', '.join(f'group_{i}' for i in range(len(groups)))}"] if groups else []
+        found = ["SELECT DISTINCT", *_columns(groups + parts), *self._rows()]
+        counts = ["SELECT count(*) AS n", "FROM (", *indented(found), ")", *by]
+        return "\n".join(["SELECT min(n), max(n)", "FROM (", *indented(counts), ")"])
+
     def _windowed(self) -> list[str]:
         windows = WindowCompiler(self.plan, self.figures)
         columns = [quoted(group.result_name) for group in self.plan.group_by]
         for measure in self.plan.select:
             sql = windows.sql(measure.expression)
             columns.append(sql if sql == quoted(measure.name) else f"{sql} AS {quoted(measure.name)}")
-        inner = self._select([f"{sql} AS {quoted(name)}" for sql, name in windows.inner_columns.items()])
+        computed = [f"{sql} AS {quoted(name)}" for sql, name in windows.inner_columns.items()]
+        ctes, inner = list[str](), self._select(computed) if computed else []
+        if windows.nested:
+            ctes, inner = windows.nested_sources(self._ungrouped, inner)
         outer = ["SELECT", *_columns(columns), "FROM _grouped"]
         if windows.definitions:
             outer.append("WINDOW " + ", ".join(f"{name} AS ({frame})" for name, frame in windows.definitions.items()))
-        lines = ["WITH _grouped AS (", *indented(inner)]
+        with_first, *more = [*ctes, "_grouped AS ("]
+        lines = [f"WITH {with_first}", *more, *indented(inner)]
         if not self.plan.having:
             return [*lines, ")", *outer]
         figures = {measure.name: quoted(measure.name) for measure in self.plan.select}
@@ -150,11 +185,14 @@ class Compiler:
 
     def _select(self, figures: list[str]) -> list[str]:
         """The SELECT, FROM, WHERE and GROUP BY clauses."""
-        groups = [f"{self.figures.group(group)} AS {quoted(group.result_name)}" for group in self.plan.group_by]
-        lines = ["SELECT" if figures else "SELECT DISTINCT", *_columns(groups + figures), *self._rows()]
-        if groups and figures:
-            lines.append("GROUP BY " + ", ".join(str(i + 1) for i in range(len(groups))))
+        lines = self._ungrouped(figures)
+        if self.plan.group_by and figures:
+            lines.append("GROUP BY " + ", ".join(str(i + 1) for i in range(len(self.plan.group_by))))
         return lines
+
+    def _ungrouped(self, figures: list[str]) -> list[str]:
+        groups = [f"{self.figures.group(group)} AS {quoted(group.result_name)}" for group in self.plan.group_by]
+        return ["SELECT" if figures else "SELECT DISTINCT", *_columns(groups + figures), *self._rows()]
 
     def _rows(self) -> list[str]:
         """The FROM and WHERE clauses."""
@@ -253,7 +291,3 @@ def _columns(columns: list[str]) -> list[str]:
 def clause(keyword: str, conditions: list[str]) -> list[str]:
     """A WHERE or HAVING clause, with one condition per line."""
     return [f"{'  AND' if i else keyword} {condition}" for i, condition in enumerate(conditions)]
-
-
-def indented(lines: list[str]) -> list[str]:
-    return [f"  {line}" for line in lines]

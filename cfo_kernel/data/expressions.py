@@ -11,6 +11,7 @@ from cfo_kernel.data.plan import (
     Expression,
     Grain,
     Group,
+    Nested,
     PercentChange,
     Ratio,
     Window,
@@ -45,6 +46,12 @@ class ExpressionCompiler:
             return self._scope.find(group.column).sql
         return GRAINS[group.grain].format(self.time(group.column).sql)
 
+    def part(self, group: Group) -> str:
+        """A group within which a nested figure is computed."""
+        if group.within is not None:
+            raise PlanInvalid(f"`per` groups cannot name `within`. Filter {group.column} to {group.within} instead.")
+        return self.group(group)
+
     def time(self, name: str) -> ColumnRef:
         ref = self._scope.find(name)
         if ref.column.kind is not Kind.TIME:
@@ -65,6 +72,10 @@ class ExpressionCompiler:
                 return number(node.constant, "A constant")
             case Window():
                 raise PlanInvalid(f"{node.over} cannot be part of another window. Make it a separate measure.")
+            case Nested():
+                raise PlanInvalid(f"{node.fn} `per` group cannot be part of another one. Make it a separate measure.")
+            case str():
+                raise PlanInvalid(f"{node} is the name of a measure, which only an expression in select may use.")
 
     def aggregate(self, node: Aggregate) -> str:
         argument = self._argument(node)
@@ -101,6 +112,12 @@ class ExpressionCompiler:
                 return None if column.kind is Kind.NUMBER else column
             case Window(over="previous"):
                 return self.column(node.of)
+            case Nested(per=()):
+                raise PlanInvalid(f"{node.fn} over groups names none in `per`. Name them, or leave `of` and `per` out.")
+            case Nested() if node.function.keeps_type:
+                return self.column(node.of)
+            case Nested() if node.function.needs is Needs.NUMBERS:
+                self._need_number(node.of, node.fn)
             case Window():
                 self._need_number(node.of, node.over)
             case Arithmetic() | PercentChange() | Ratio():
@@ -145,6 +162,6 @@ def operand(node: Expression, sql: Callable[[Expression], str]) -> str:
     return f"({sql(node)})" if isinstance(node, Arithmetic | Window) else sql(node)
 
 
-def contains(node: Expression, kind: type[Aggregate] | type[Window]) -> bool:
+def contains(node: Expression, kind: type[Aggregate] | type[Window] | type[Nested]) -> bool:
     """Whether the expression contains a node of this kind at any depth."""
     return isinstance(node, kind) or any(contains(part, kind) for part in parts(node))

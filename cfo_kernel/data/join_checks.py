@@ -9,12 +9,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cfo_kernel.data.additivity import aggregates_with_groups
-from cfo_kernel.data.compiler import Compiler, clause, indented
+from cfo_kernel.data.added_rows import AddedRows, added_rows
+from cfo_kernel.data.compiler import Compiler, clause
 from cfo_kernel.data.plan import Aggregate, Filter, QueryPlan, aggregates_in
 from cfo_kernel.data.table_joins import ColumnRef, TableJoin, row_number
 from cfo_kernel.errors import PlanInvalid
-from cfo_kernel.sql_text import quoted
+from cfo_kernel.sql_text import indented, quoted
 
 
 @dataclass(frozen=True)
@@ -131,16 +131,14 @@ class _Joins:
 
     def repeats(self) -> Iterator[tuple[str, RepeatedRows]]:
         """A check, with its SQL, for each figure and each step away from the table whose rows it uses."""
-        every = tuple(group.result_name for group in self._plan.group_by)
-        for measure in self._plan.select:
-            for node, groups in aggregates_with_groups(measure.expression, self._plan, every):
-                table = self._counted(node)
-                for step in self._steps(table) if node.function.is_changed_by_repeats else ():
-                    several = self._meets_several(step)
-                    if several and self._are_equalities:
-                        yield self._most(step, node, groups), RepeatedRows(measure.name, table, several[0])
-                    for one in several if not self._are_equalities else ():
-                        yield self._counted_most(table, one, node, groups), RepeatedRows(measure.name, table, one)
+        for figure, rows in added_rows(self._plan):
+            table = self._counted(rows.node)
+            for step in self._steps(table) if rows.is_changed_by_repeats else ():
+                several = self._meets_several(step)
+                if several and self._are_equalities:
+                    yield self._most(step, rows), RepeatedRows(figure, table, several[0])
+                for one in several if not self._are_equalities else ():
+                    yield self._counted_most(table, one, rows), RepeatedRows(figure, table, one)
 
     def _counted(self, node: Aggregate) -> str:
         """The table whose rows the figure uses. A count of rows uses the table whose rows no join repeats."""
@@ -180,7 +178,7 @@ class _Joins:
             found += self._steps(one.there, but=one.here)
         return found
 
-    def _most(self, step: JoinStep, node: Aggregate, groups: tuple[str, ...]) -> str:
+    def _most(self, step: JoinStep, rows: AddedRows) -> str:
         """SQL for the largest number of rows that a single row matches on this step and beyond, within the groups.
 
         Only the tables on the far side of the step are read. The rows on the near side may be narrowed by filters that
@@ -188,10 +186,14 @@ class _Joins:
         """
         beyond = self._beyond(step)
         tables = {one.there for one in (step, *beyond)}
-        inside = [g for g in self._plan.group_by if g.result_name in groups and self._table(g.column) in tables]
+        inside = [group for group in rows.groups if self._table(group.column) in tables]
         keys = [ref.sql for ref in step.columns]
         by = dict.fromkeys([*keys, *(self._compiler.figures.group(group) for group in inside)])
-        wanted = [*self._conditions(tables), *self._conditions(tables, node), *(f"{key} IS NOT NULL" for key in keys)]
+        wanted = [
+            *self._conditions(tables),
+            *self._conditions(tables, rows.node),
+            *(f"{key} IS NOT NULL" for key in keys),
+        ]
         wanted += self._moment(tables)
         lines = ["SELECT count(*) AS n", *self._source(step.there, beyond), *clause("WHERE", wanted)]
         return f"(SELECT max(n) FROM ({' '.join(lines)} GROUP BY {', '.join(by)}))"  # noqa: S608 - quoted names
@@ -201,16 +203,16 @@ class _Joins:
         """Whether each join compares columns of two tables for equality, so that far rows alone show repeats."""
         return all(join.is_equality_of_two for join in self._scope.joins)
 
-    def _counted_most(self, table: str, step: JoinStep, node: Aggregate, groups: tuple[str, ...]) -> str:
+    def _counted_most(self, table: str, step: JoinStep, rows: AddedRows) -> str:
         """SQL for the largest number of joined rows that share a row of `table` but not that of the step's table.
 
         All rows of the plan are read, because only they show which ranges their values lie in.
         """
         known = {t.name: t for t in self._scope.tables}
         own, other = row_number(known[table]), row_number(known[step.there])
-        inside = [self._compiler.figures.group(g) for g in self._plan.group_by if g.result_name in groups]
+        inside = [self._compiler.figures.group(group) for group in rows.groups]
         wanted = [*self._compiler.conditions(), f"{own} IS NOT NULL"]
-        wanted += [self._compiler.figures.where_condition(node)] if node.where else []
+        wanted += [self._compiler.figures.where_condition(rows.node)] if rows.node.where else []
         wanted += self._moment({*known})
         counted = f"SELECT count(*) AS n, min({other}) AS low, max({other}) AS high"
         lines = [counted, *self._compiler.source((table, step.there)), *clause("WHERE", wanted)]

@@ -8,11 +8,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cfo_kernel.data.compiler import Compiler, clause, indented
+from cfo_kernel.data.compiler import Compiler, clause
 from cfo_kernel.data.hierarchies import Tree, Trees
 from cfo_kernel.data.plan import Grain, QueryPlan
 from cfo_kernel.data.table_joins import ColumnRef
 from cfo_kernel.data.tables import Kind
+from cfo_kernel.sql_text import indented
 
 _MOST_VALUES = 200  # a text column with more values describes individual rows instead of naming units
 _SHORT = {Grain.DAY: "day", Grain.WEEK: "week"}

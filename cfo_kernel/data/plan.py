@@ -13,10 +13,11 @@ docstring but contains the rest, where every word costs tokens.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, cast
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError, PydanticSerializationError
 from typing_extensions import TypeAliasType
 
@@ -63,8 +64,8 @@ _NO_NULLS = BeforeValidator(_without_null)
 class Filter(Value):
     """A condition on rows.
 
-    `between` takes two values (both included), `like` is case-sensitive, `in period` takes 2012, 2012-H1, 2012-Q3,
-    2012-03, a day or a list. On a tree's label, a parent means all below it.
+    `between`: two values, both included. `like` is case-sensitive. `in period`: 2012, 2012-H1, 2012-Q3, 2012-03, a day
+    or a list. On a tree's label, a parent means all below it.
     """
 
     # `in` and `not in` take a list. `like` has the wildcards % and _.
@@ -91,8 +92,8 @@ class Range(Value):
 class Join(Value):
     """Adds the rows of `table` where `left` equals `right`, and a value lies in a range (`between`).
 
-    `left`: columns of earlier tables, `right`: of this. `between`: an earlier `column` in this table's range. `anti`
-    keeps rows without a match; filters on `table` limit what matches.
+    `left` is of earlier tables, `right` of this. `between`: an earlier `column` in this table's range. `anti` keeps
+    rows without a match (filters on `table` limit matches).
     """
 
     # A range may be one of accounts, or of dates at which a price is valid.
@@ -114,11 +115,37 @@ class Join(Value):
         return (self.right,) if isinstance(self.right, str) else self.right
 
 
+class Group(Value):
+    """A column, or its period, to group by.
+
+    `within`, on a tree's label: the children of this parent.
+    """
+
+    # `name` is the column in the result: by default the grain, or the column's own name.
+
+    # Each child is rolled up with the sign it has in the parent, so that the groups add up to the parent.
+
+    column: str
+    grain: Grain | None = None
+    name: str | None = None
+    within: str | None = None
+
+    @property
+    def result_name(self) -> str:
+        return self.name or (self.grain.value if self.grain else self.column.rpartition(".")[2])
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, dict | Group) else value
+
+
 class Aggregate(Value):
     """`fn` over the rows of a group that meet `where`.
 
-    Without `column`, `count` counts rows. With `grain`, `count_distinct` counts periods.
+    `count_distinct` with `grain` counts periods.
     """
+
+    # `count` without `column` counts rows.
 
     fn: AggregateName
     column: str | None = None
@@ -142,8 +169,8 @@ class Arithmetic(Value):
 class Window(Value):
     """An expression that is computed from several rows of the result.
 
-    `share_of_total` (0..1): of all rows of the result, or of those that share the groups `within`. Others run along a
-    group (`along`, else the first with a grain).
+    `share_of_total` (0..1) is of all rows, or of those with the same `within` groups. Others run along a group
+    (`along`, else the first with a grain).
     """
 
     # They run separately for each combination of the other groups. `previous` is null if the period before has no rows;
@@ -177,26 +204,49 @@ class PercentChange(Value):
 
 
 class Ratio(Value):
-    """A figure as a fraction of a base (1 = 100 %), such as cost as a fraction of income.
-
-    Like percent_change.
-    """
-
-    # ratio / base; null unless base > 0.
+    """A figure as a fraction of a base (1 = 100 %), such as cost as a fraction of income. Null unless base > 0."""
 
     ratio: Expression
     base: Expression
 
 
+class Nested(Value):
+    """`fn` over the figure `of` of each group in `per`.
+
+    Such as the average of monthly totals.
+    """
+
+    fn: Annotated[AggregateName, WithJsonSchema({"type": "string"})]
+    of: Expression
+    per: Annotated[tuple[Group, ...], BeforeValidator(_listed)]
+
+    @property
+    def function(self) -> AggregateFunction:
+        return AGGREGATES[self.fn]
+
+
+_MOST_NODES = 1_000
 _SHAPES = (
     'An expression is one of {"fn": "sum", "column": "t.c"}, {"op": "-", "left": {...}, "right": {...}}, '
     '{"over": "share_of_total", "of": {...}}, {"percent_change": {...}, "base": {...}}, '
-    '{"ratio": {...}, "base": {...}} and {"constant": 1}.'
+    '{"ratio": {...}, "base": {...}}, {"fn": "avg", "of": {...}, "per": [{"column": "t.d", "grain": "month"}]}, '
+    '{"constant": 1} and the name of another measure.'
 )
 
 
+def _measure_name(value: Any) -> Any:
+    """The name in {"measure": "revenue"}, which means the same as the name alone."""
+    match value:
+        case {"measure": str(name)} if len(cast("dict[str, Any]", value)) == 1:
+            return name
+        case _:
+            return value
+
+
 def _tag(value: Any) -> str | None:
-    names = ("fn", "op", "over", "constant", "percent_change", "ratio")
+    if isinstance(value, str):
+        return "name"
+    names = ("per", "fn", "op", "over", "constant", "percent_change", "ratio")
     return next((name for name in names if hasattr(value, name) or (isinstance(value, dict) and name in value)), None)
 
 
@@ -208,37 +258,24 @@ Expression = TypeAliasType(
         | Annotated[Window, Tag("over")]
         | Annotated[Constant, Tag("constant")]
         | Annotated[PercentChange, Tag("percent_change")]
-        | Annotated[Ratio, Tag("ratio")],
+        | Annotated[Ratio, Tag("ratio")]
+        | Annotated[Nested, Tag("per")]
+        | Annotated[str, Tag("name")],
         Discriminator(_tag, custom_error_type="plan_invalid", custom_error_message=_SHAPES),
+        BeforeValidator(_measure_name),
     ],
 )
+"""A text is the name of another measure of the plan, whose expression replaces it."""
 
 
 class Measure(Value):
-    """A figure of the result, in the column `name`."""
+    """A figure of the result, in the column `name`.
+
+    An expression may be another measure's name.
+    """
 
     name: str
     expression: Expression
-
-
-class Group(Value):
-    """A column, or its period, to group by.
-
-    `within`, on a tree's label: the children of this parent.
-    """
-
-    # `name` is the column in the result: by default the grain, or the column's own name.
-
-    # Each child is rolled up with the sign it has in the parent, so that the groups add up to the parent.
-
-    column: str
-    grain: Grain | None = None
-    name: str | None = None
-    within: str | None = None
-
-    @property
-    def result_name(self) -> str:
-        return self.name or (self.grain.value if self.grain else self.column.rpartition(".")[2])
 
 
 class Having(Value):
@@ -270,6 +307,44 @@ class LastOf(Value):
     grain: Grain | None = None
 
 
+def resolved(measures: tuple[Measure, ...]) -> tuple[Measure, ...]:
+    """The measures with the expressions of others in place of their names, so that each check sees what it computes."""
+    return MeasureNames(measures).resolved()
+
+
+class MeasureNames:
+    """Replaces the names of measures in expressions."""
+
+    def __init__(self, measures: tuple[Measure, ...]) -> None:
+        self._measures = measures
+        self._known = {measure.name.lower(): measure for measure in measures}
+        self._done: dict[str, tuple[Expression, int]] = {}
+
+    def resolved(self) -> tuple[Measure, ...]:
+        found = [self._node(m.expression, (m.name.lower(),))[0] for m in self._measures]
+        return tuple(m.model_copy(update={"expression": e}) for m, e in zip(self._measures, found, strict=True))
+
+    def _node(self, node: Expression, within: tuple[str, ...]) -> tuple[Expression, int]:
+        """The expression without names, and the number of its nodes."""
+        if isinstance(node, str):
+            return self._named(node, within)
+        found = [self._node(part, within) for part in parts(node)]
+        size = 1 + sum(count for _, count in found)
+        if size > _MOST_NODES:
+            message = f"The measure {within[0]} is made of more than {_MOST_NODES} parts. Split the plan."
+            raise PydanticCustomError("plan_invalid", "{message}", {"message": message})
+        return with_parts(node, [part for part, _ in found]), size
+
+    def _named(self, name: str, within: tuple[str, ...]) -> tuple[Expression, int]:
+        key = name.lower()
+        if key in within or key not in self._known:
+            why = f"{name!r} refers to itself." if key in within else f"The plan has no measure {name!r}."
+            raise PydanticCustomError("plan_invalid", "{message}", {"message": f"{why} {_SHAPES}"})
+        if key not in self._done:
+            self._done[key] = self._node(self._known[key].expression, (*within, key))
+        return self._done[key]
+
+
 class QueryPlan(Value):
     """A question about the tables: figures (`select`) over rows (`table`, `joins`, `filters`), optionally grouped.
 
@@ -283,10 +358,15 @@ class QueryPlan(Value):
     filters: tuple[Filter, ...] = ()
     last_of: LastOf | None = None
     group_by: tuple[Group, ...] = ()
-    select: tuple[Measure, ...] = ()
+    select: Annotated[tuple[Measure, ...], AfterValidator(resolved)] = ()
+    totals: bool = False
     having: tuple[Having, ...] = ()
     order_by: tuple[Order, ...] = ()
     limit: Annotated[int, Field(ge=1, le=1_000_000)] = 200
+
+    @property
+    def has_totals_row(self) -> bool:
+        return self.totals and bool(self.group_by)
 
     @model_validator(mode="after")
     def _is_text(self) -> Self:
@@ -319,7 +399,7 @@ OTHER_NAMES = {
 """Names that other query languages give the fields of a plan. A model that uses one means that field."""
 
 # These four refer to `Expression`, which is defined after them.
-for model in (Arithmetic, Window, PercentChange, Ratio):
+for model in (Arithmetic, Window, PercentChange, Ratio, Nested):
     model.model_rebuild()
 
 
@@ -332,10 +412,25 @@ def parts(node: Expression) -> tuple[Expression, ...]:
             return node.percent_change, node.base
         case Ratio():
             return node.ratio, node.base
-        case Window():
+        case Window() | Nested():
             return (node.of,)
         case _:
             return ()
+
+
+def with_parts(node: Expression, new: Sequence[Expression]) -> Expression:
+    """The expression with other operands, in the order of `parts`."""
+    match node:
+        case Arithmetic():
+            return node.model_copy(update={"left": new[0], "right": new[1]})
+        case PercentChange():
+            return node.model_copy(update={"percent_change": new[0], "base": new[1]})
+        case Ratio():
+            return node.model_copy(update={"ratio": new[0], "base": new[1]})
+        case Window() | Nested():
+            return node.model_copy(update={"of": new[0]})
+        case _:
+            return node
 
 
 def aggregates_in(node: Expression) -> tuple[Aggregate, ...]:

@@ -9,6 +9,7 @@ from cfo_kernel.data.plan import (
     Constant,
     Expression,
     Filter,
+    Nested,
     PercentChange,
     QueryPlan,
     Ratio,
@@ -38,6 +39,9 @@ def _role(node: Expression, words: tuple[str, ...], plan: QueryPlan) -> Known | 
             return "percent" if _is_part(node, words) else None
         case Window():
             return _role(node.of, words, plan)
+        case Nested():
+            role = _role(node.of, words, plan)
+            return "count" if node.function.is_count else role if role == "percent" else None
         case Aggregate():
             is_count = node.function.is_count or _counts((*plan.filters, *node.where))
             return "count" if is_count else None

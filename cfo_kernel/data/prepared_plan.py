@@ -12,6 +12,7 @@ from cfo_kernel.data.glossary_guards import NONE_LOST, LostGuards, check_lost_gu
 from cfo_kernel.data.hierarchies import Trees
 from cfo_kernel.data.join_checks import JoinProbe, join_probe
 from cfo_kernel.data.missing_entities import MissingEntities, missing_entities
+from cfo_kernel.data.nested_counts import NestedCounts, nested_counts
 from cfo_kernel.data.period_gaps import PeriodGaps, period_gaps
 from cfo_kernel.data.plan import QueryPlan, aggregates_in
 from cfo_kernel.data.plan_hints import plan_hints
@@ -32,7 +33,7 @@ class PreparedPlan:
     """
 
     sql: str
-    probes: tuple[AdditivityProbe | JoinProbe | PeriodGaps | MissingEntities | UndefinedPercentages, ...]
+    probes: tuple[AdditivityProbe | JoinProbe | PeriodGaps | NestedCounts | MissingEntities | UndefinedPercentages, ...]
     closing_dates: ClosingDates | None
     notes: tuple[str, ...]
     count_sql: str
@@ -69,6 +70,7 @@ def prepare(
     others = [
         join_probe(plan, compiler),
         *period_gaps(compiler),
+        *nested_counts(plan, compiler),
         missing_entities(plan, compiler, trees),
         undefined_percentages(plan, tables, trees),
     ]

@@ -1,5 +1,6 @@
 """Compiles the second step of a plan with windows: expressions over the rows of `_grouped`, one row for each group."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from cfo_kernel.data.expressions import ExpressionCompiler, arithmetic, contains, operand, percent_change, ratio
@@ -8,6 +9,8 @@ from cfo_kernel.data.plan import (
     Arithmetic,
     Expression,
     Grain,
+    Group,
+    Nested,
     PercentChange,
     QueryPlan,
     Ratio,
@@ -16,7 +19,7 @@ from cfo_kernel.data.plan import (
 )
 from cfo_kernel.data.scope import nearest
 from cfo_kernel.errors import PlanInvalid
-from cfo_kernel.sql_text import quoted
+from cfo_kernel.sql_text import indented, quoted
 
 _NUMBERED = {Grain.MONTH: "12 * year({0}) + month({0})", Grain.QUARTER: "4 * year({0}) + quarter({0})"}
 """SQL that numbers periods that are strings, so that the number of the previous period is one less."""
@@ -48,6 +51,7 @@ class WindowCompiler:
       that is itself a measure has the measure's name.
     - `definitions`: the WINDOW clause, by name.
     - `steps`: the windows along which periods are compared.
+    - `nested`: the figures over groups, with the names of their columns in `_grouped`.
     """
 
     def __init__(self, plan: QueryPlan, figures: ExpressionCompiler) -> None:
@@ -59,6 +63,7 @@ class WindowCompiler:
         self.inner_columns: dict[str, str] = {}
         self.definitions: dict[str, str] = {}
         self.steps: dict[str, WindowStep] = {}
+        self.nested: dict[str, tuple[Nested, str]] = {}
         for measure in plan.select:
             if isinstance(measure.expression, Aggregate):
                 self.inner_columns.setdefault(figures.aggregate(measure.expression), measure.name)
@@ -75,6 +80,11 @@ class WindowCompiler:
                 return ratio(node, self.sql)
             case Window():
                 return self._window(node)
+            case Nested():
+                key = node.model_dump_json()
+                if key not in self.nested:
+                    self.nested[key] = node, self._free(node.fn)
+                return quoted(self.nested[key][1])
             case _:
                 return self._figures.sql(node)
 
@@ -85,12 +95,52 @@ class WindowCompiler:
     def _computed(self, sql: str, base: str) -> str:
         """The name of the `_grouped` column that holds the value of this SQL. Identical SQL shares one column."""
         if sql not in self.inner_columns:
-            name, count = base, 2
-            while name.lower() in self._taken:
-                name, count = f"{base}_{count}", count + 1
-            self._taken.add(name.lower())
-            self.inner_columns[sql] = name
+            self.inner_columns[sql] = self._free(base)
         return self.inner_columns[sql]
+
+    def _free(self, base: str) -> str:
+        """A column name that nothing else has: `base`, if possible."""
+        name, count = base, 2
+        while name.lower() in self._taken:
+            name, count = f"{base}_{count}", count + 1
+        self._taken.add(name.lower())
+        return name
+
+    def nested_sources(self, rows: Callable[[list[str]], list[str]], base: list[str]) -> tuple[list[str], list[str]]:
+        """The CTEs for the figures over groups, and the body of `_grouped`, which joins them to `base`.
+
+        `rows` makes the SELECT over the plan's rows, with the given columns after the plan's groups.
+        """
+        by_parts: dict[tuple[Group, ...], list[tuple[Nested, str]]] = {}
+        for node, name in self.nested.values():
+            by_parts.setdefault(node.per, []).append((node, name))
+        ctes, sources = list[str](), ["_base"] if base else []
+        if base:
+            ctes += ["_base AS (", *indented(base), "),"]
+        groups = [quoted(group) for group in self._groups]
+        numbers = ", ".join(str(i + 1) for i in range(len(groups)))
+        for i, (per, nodes) in enumerate(by_parts.items(), 1):
+            parts = [
+                f"{self._figures.part(group)} AS {quoted(self._free(f'per_{n}'))}" for n, group in enumerate(per, 1)
+            ]
+            names = [quoted(self._free("figure")) for _ in nodes]
+            figures = [f"{self._figures.sql(node.of)} AS {name}" for (node, _), name in zip(nodes, names, strict=True)]
+            by = ", ".join(str(n + 1) for n in range(len(groups) + len(parts)))
+            ctes += [f"_parts_{i} AS (", *indented([*rows([*parts, *figures]), f"GROUP BY {by}"]), "),"]
+            over = [f"{n.function.of(name)} AS {quoted(to)}" for (n, to), name in zip(nodes, names, strict=True)]
+            ctes += [f"_over_{i} AS (", f"  SELECT {', '.join([*groups, *over])}", f"  FROM _parts_{i}"]
+            ctes += [f"  GROUP BY {numbers}", "),"] if groups else ["),"]
+            sources.append(f"_over_{i}")
+        first, *others = sources
+        columns = [f"{first}.{group}" for group in groups]
+        columns += [
+            quoted(name) for name in (*self.inner_columns.values(), *(name for _, name in self.nested.values()))
+        ]
+        body = [f"SELECT {', '.join(columns)}", f"FROM {first}"]
+        for other in others:
+            same = [f"{first}.{group} IS NOT DISTINCT FROM {other}.{group}" for group in groups]
+            body.append(f"JOIN {other} ON {' AND '.join(same) or 'TRUE'}")
+        return ctes, body
 
     def _window(self, node: Window) -> str:
         if contains(node.of, Window):
@@ -155,6 +205,8 @@ def _not_additive(node: Expression) -> str | None:
     match node:
         case Aggregate():
             return None if node.function.is_total else node.function.plural_name
+        case Nested() if node.fn != "sum":
+            return node.function.plural_name
         case PercentChange() | Ratio():
             return "ratios"
         case Arithmetic(op="/") if contains(node.right, Aggregate):

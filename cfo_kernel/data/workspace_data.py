@@ -322,7 +322,8 @@ class WorkspaceData:
                 raise
             raise PlanInvalid(_TOO_MANY_DIGITS) from error
         # A limit that the caller did not set, or that cuts unsorted rows, is easy to overlook.
-        if result.row_count == plan.limit and not (plan.order_by and "limit" in plan.model_fields_set):
+        rows = result.row_count - (1 if plan.has_totals_row else 0)
+        if rows == plan.limit and not (plan.order_by and "limit" in plan.model_fields_set):
             [[count]] = (await self.query(ready.count_sql, cap=1, thread_tables=thread_tables)).rows
             if count > plan.limit:
                 notes.append(f"The plan's limit shows {plan.limit:,} of {count:,} rows. Raise it to get all of them.")

@@ -35,15 +35,21 @@ PLANS: list[dict[str, Any]] = [
         "having": [{"measure": "m", "op": "between", "value": [1, 2]}, {"measure": "m", "op": ">", "value": 0.5}],
         "order_by": [{"by": "m", "direction": "desc"}],
         "limit": 3,
+        "totals": True,
     },
     {
         "table": "ledger",
         "select": [{"name": "m", "expression": {"fn": "count", "where": [{"column": "a", "value": 1}]}}],
     },
     *(
-        {"table": "ledger", "select": [{"name": "m", "expression": expression}]}
+        {
+            "table": "ledger",
+            "select": [{"name": "m", "expression": expression}, {"name": "n", "expression": {"fn": "count"}}],
+        }
         for expression in (
             {"fn": "count_distinct", "column": "d", "grain": "year"},
+            {"fn": "avg", "of": {"fn": "sum", "column": "x"}, "per": [{"column": "d", "grain": "month"}]},
+            {"op": "/", "left": {"fn": "sum", "column": "x"}, "right": "n"},
             {"op": "/", "left": {"fn": "sum", "column": "x"}, "right": {"constant": 1.5}},
             {"over": "share_of_total", "of": {"fn": "sum", "column": "x"}, "within": ["a"]},
             {

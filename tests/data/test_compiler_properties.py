@@ -131,6 +131,7 @@ class Plans:
             else None,
             "group_by": groups,
             "select": figures,
+            "totals": self._rarely(),
             "having": measured if self._rarely() else [],
             "order_by": [{"by": self._of([*names, *self._groups] or ["a"], "nope")}] if self._rarely() else [],
         }
@@ -142,7 +143,9 @@ class Plans:
 
     def _expression(self, depth: int) -> Json:
         kind = (
-            self._of(["aggregate", "aggregate", "arithmetic", "window", "percent", "ratio"]) if depth else "aggregate"
+            self._of(["aggregate", "aggregate", "arithmetic", "window", "percent", "ratio", "nested"])
+            if depth
+            else "aggregate"
         )
         if kind == "arithmetic":
             right = self._of([{"constant": 2.5}, None]) or self._expression(depth - 1)
@@ -155,6 +158,9 @@ class Plans:
             within = self._some(self._groups, 1) if self._groups else []
             along = {"along": self._of(self._groups, "nope")} if self._groups else {}
             return {"over": self._of(WINDOWS), "of": self._expression(0), "within": within, **along}
+        if kind == "nested":
+            per = [self._group(name) for name in self._some(["g", "month"], 2)] or [{"column": "dept"}]
+            return {"fn": self._of(list(AGGREGATES)), "of": self._expression(depth - 1), "per": per}
         function = self._of(list(AGGREGATES))
         column = self._of(COLUMNS["number"], *ANY)
         return {"fn": function, "column": column, "where": [self._filter()] if self._rarely() else []}
