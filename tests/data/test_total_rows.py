@@ -323,3 +323,15 @@ def test_a_header_that_is_repeated_is_no_total() -> None:
     head = ("Grade", "U1", "U2", "TOTAL", 5000)
     types = "name VARCHAR, u1 VARCHAR, u2 VARCHAR, total VARCHAR, n INTEGER"
     assert after([*data, head], types)[1] == []
+
+
+@pytest.mark.parametrize("columns", [3, 4])
+@pytest.mark.parametrize(("total", "is_named"), [(45.5, True), (31, False)])
+def test_a_total_without_a_name_is_named_although_one_of_its_parts_is_missing(
+    columns: int, total: float, *, is_named: bool
+) -> None:
+    types = ", ".join(["region VARCHAR", "item VARCHAR", "amount DECIMAL(18, 2)", "n INTEGER"][:columns])
+    data = [*(NORTH, SOUTH), ("South", "c", None, 5), ("South", "d", 7.75, 6), (None, None, total, 14)]
+    rows, notes = after([row[:columns] for row in data], types)
+    assert len(rows) == 5
+    assert [note.startswith("1 row looks like a total (without a name)") for note in notes] == [True] * is_named
