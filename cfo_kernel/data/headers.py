@@ -146,7 +146,8 @@ def _scales(rows: Sequence[Sequence[Any]], found: HeaderRows, names: Sequence[st
 def _scale(column: str | None, text: str) -> Decision:
     """The decision about the figures of a column, or of all columns if there is no name."""
     subject = f"{column}: the figures" if column else "The figures"
-    said = f"{subject} are in {units.scale_of(text)} ({text[:_LONGEST].strip('()[]')}), and were read as written."
+    shown = text[1:-1] if text[:1] + text[-1:] in ("()", "[]") else text
+    said = f"{subject} are in {units.scale_of(text)} ({shown[:_LONGEST]}), and were read as written."
     return Decision(kind=DecisionKind.NUMBERS, text=said, column=column, needs_check=True)
 
 

@@ -15,7 +15,7 @@ _SCALES = listed(
 )
 _CURRENCIES = listed(
     "dollar dollars euro euros pound pounds sterling yen franc francs krona kronor kroner zloty rupee rupees yuan rmb"
-    " rs inr reais real zl kr skr nok dkk sek cent cents pence percent percentage percentages prozent pct"
+    " rs inr reais real zl kr skr nok dkk sek cent cents pence percent percentage percentages prozent pct bps"
 )
 _BESIDE = listed(
     "in of en em im i w de di d per and und et y e a except expressed stated all figures amounts angaben us u s"
@@ -23,7 +23,7 @@ _BESIDE = listed(
 )
 """Words that may accompany a unit."""
 _MEASURES = listed(
-    "point points bps bp pp kg g tonne tonnes ton tons km m2 sqm kwh mwh gwh hour hours hrs h day days year years"
+    "point points bp pp kg g tonne tonnes ton tons km m2 sqm kwh mwh gwh hour hours hrs h day days year years"
     " month months week weeks unit units piece pieces pcs stk stuck share shares fte no number"
 )
 """Units that are also names of columns, and are units only in parentheses."""
@@ -48,6 +48,7 @@ _NAMED = (
     (listed("億円 億"), "100 millions"),
     (listed("lakh lakhs"), "lakhs"),
     (listed("crore crores"), "crores"),
+    (listed("bps bp"), "basis points"),
 )
 _AMBIGUOUS = listed("miles mil mille mill")
 _SEGMENT = re.compile(r"[(\[（［][^()\[\]（）［］]*[)\]）］]|[^()\[\]（）［］;,:|–—]+")

@@ -148,6 +148,9 @@ def test_words_that_are_no_units(text: str) -> None:
     ("text", "scale"),
     [
         ("(in thousands of USD except per share)", "thousands"),
+        ("Spread (bps)", "basis points"),
+        ("in bps", "basis points"),
+        ("BP", None),
         ("Balance sheet - in Mio. EUR", "millions"),
         ("Revenue (USD m)", "millions"),
         ("EUR '000", "thousands"),
