@@ -114,6 +114,10 @@ class FileReader:
         record = self._records.read(path, stamp).model_copy(update={"problem": file_records.to_problem(error)})
         self._records.write(path, stamp, record)
 
+    def moved(self, path: Path) -> None:
+        """Keeps what is known about a file that was read, and then moved to `path` under its name. Raises `OSError`."""
+        self._records.moved(path)
+
     def forget(self, path: Path) -> None:
         """Removes the record of a problem with the file, so that it is read again. Raises `OSError`."""
         stamp = file_records.stamp_of(path)

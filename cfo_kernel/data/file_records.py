@@ -68,15 +68,27 @@ class FileRecords:
 
     def read(self, path: Path, stamp: FileStamp) -> FileRecord:
         """The record of the file, or an empty record if there is none with this stamp."""
-        try:
-            with (self._cache / file_name(path)).open("rb") as file:
-                stored = _Stored.model_validate_json(file.read(_MAX_BYTES))
-        except (OSError, ValidationError):
-            return FileRecord()
-        if stored.stamp != stamp:
+        stored = self._stored(path)
+        if stored is None or stored.stamp != stamp:
             return FileRecord()
         is_current = stored.format == self._format
         return stored.record if is_current else stored.record.model_copy(update={"problem": None})
+
+    def moved(self, path: Path) -> None:
+        """Keeps the record of a file that was moved to `path` under the same name, which changes its stamp.
+
+        Raises `OSError`.
+        """
+        stored, stamp = self._stored(path), stamp_of(path)
+        if stored is not None and stored.format == self._format and stored.stamp.is_same_content(stamp):
+            self.write(path, stamp, stored.record)
+
+    def _stored(self, path: Path) -> _Stored | None:
+        try:
+            with (self._cache / file_name(path)).open("rb") as file:
+                return _Stored.model_validate_json(file.read(_MAX_BYTES))
+        except (OSError, ValidationError):
+            return None
 
     def write(self, path: Path, stamp: FileStamp, record: FileRecord) -> None:
         """Stores the record of the file with this stamp. Raises `OSError`."""

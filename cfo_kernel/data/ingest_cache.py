@@ -91,6 +91,8 @@ class IngestCache:
             if index.is_complete or until(index):
                 return index
             await changed.wait()
+            while until is all_read and len(self._readings) and not self._is_closed:
+                await self._changed.wait()  # without an index for each file, which would take long for many files
 
     async def check(self, path: Path) -> None:
         """Ingests a file that is not in `data/` yet. Raises a `FileProblem` if it contains no table or is too large.
@@ -98,6 +100,13 @@ class IngestCache:
         Raises `StorageFailed` if it cannot be read at the moment, for example because the disk is full.
         """
         await self._reader.read(path)
+
+    async def moved(self, name: str) -> None:
+        """Keeps the reading of a file that was checked, and then moved to `data/`. Raises `OSError`.
+
+        Otherwise it would be hashed again, behind the files that are being read.
+        """
+        await finish_in_thread(self._reader.moved, self._data / name)
 
     async def stop(self, name: str) -> None:
         """Stops the reading of the file, which is then not read until `read_again`. One that is read is not changed.
@@ -177,12 +186,15 @@ class IngestCache:
     async def _update(self, seen: _Seen, are_kept: bool) -> None:
         """Drops what is known about files that were removed or changed, and begins to read files that are not known."""
         before, self._seen = self._seen, seen
+        if seen == before and are_kept and len(self._outcomes) + len(self._readings) == len(seen.files):
+            return
         if seen.glossary != before.glossary or not are_kept or seen.files.keys() != before.files.keys():
             self._is_built = False
         for name in [name for name in self._outcomes if not are_kept or seen.files.get(name) != before.files.get(name)]:
             del self._outcomes[name]
             self._is_built = False
-        changed = [name for name, stamp in before.files.items() if not _is_same(seen.files.get(name), stamp)]
+        read = self._readings.all()
+        changed = [name for name in read if not _is_same(seen.files.get(name), before.files.get(name))]
         await self._readings.stop(*changed)
         unknown = [name for name in seen.files if name not in self._outcomes and name not in self._readings]
         if not unknown:

@@ -260,6 +260,10 @@ class WorkspaceData:
         """Raises a `FileProblem` unless the file, which need not be in `data/`, contains a table."""
         await self._cache.check(path)
 
+    async def file_moved(self, file: str) -> None:
+        """Keeps the reading of a file that was checked, and then moved to `data/`. Raises `OSError`."""
+        await self._cache.moved(file)
+
     async def check(self, sql: str, *, thread_tables: TableFiles = _NONE) -> tuple[ResultColumn, ...]:
         """The columns that `query` would return. Raises the errors that `query` would raise before it reads a row."""
         found = await self._ask("check", sql, thread_tables)

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,8 @@ class EmbeddedWorkspace:
             await asyncio.to_thread(uploads.copy, source, path)
             await workspace_data.check_file(path)
             await asyncio.to_thread(uploads.put_in_place, path, folder / "data" / safe, folder)
+            with suppress(FileNotFoundError):  # it was removed in the meantime, which is reported below
+                await workspace_data.file_moved(safe)
         self._touch()
         index = await workspace_data.index(lambda index: index.is_read(safe))
         for dataset in index.datasets:

@@ -229,6 +229,17 @@ def test_a_command_without_a_workspace_creates_nothing(
         assert list(folder.iterdir()) == []
 
 
+def test_the_reading_of_a_file_is_stopped_and_begun_again(cli: Cli, root: Path) -> None:
+    (root / "tiny" / "data" / "late.csv").write_text("region,amount\nNorth,1\n")
+    stopped = cli("stop-reading", "-w", "tiny", "late.csv")
+    assert "late.csv was not read, because the reading was stopped. Read it again." in stopped.out
+    listed = cli("datasets", "-w", "tiny", "--json").json
+    assert [(d["file"], d["is_stopped"]) for d in listed] == [("late.csv", True), ("ledger.csv", False)]
+    again = cli("read-again", "-w", "tiny", "late.csv", "--json").json
+    assert [(d["file"], d["tables"][0]["row_count"]) for d in again] == [("late.csv", 1)]
+    assert cli("stop-reading", "-w", "tiny", "nothing.csv").code == 1
+
+
 def test_a_fault_of_the_glossary_is_shown_with_the_datasets(cli: Cli, root: Path, serve: Serve) -> None:
     (root / "tiny" / "data" / "datasets.yaml").write_text("company: Tiny\ntables:\n  budget: {}\n")
     done = cli("datasets", "-w", "tiny")

@@ -199,6 +199,19 @@ async def test_a_table_never_takes_the_name_of_one_that_is_being_read(
     assert {name: after.files[name] for name in before.files} == before.files
 
 
+async def test_an_upload_does_not_wait_behind_other_files(
+    data: Path, tmp_path: Path, cache: IngestCache, worker: GatedWorker
+) -> None:
+    (tmp_path / "new.csv").write_text("k,v\nx,1\n")
+    await cache.check(tmp_path / "new.csv")
+    for name in ("late.csv", "new.csv"):
+        worker.held[name] = asyncio.Event()
+    (data / "late.csv").write_text("k,v\nx,2\n")
+    (tmp_path / "new.csv").replace(data / "new.csv")
+    await cache.moved("new.csv")
+    assert list((await cache.index(at_once)).files) == ["new"]
+
+
 async def test_a_deleted_file_is_not_waited_for(data: Path, cache: IngestCache, worker: GatedWorker) -> None:
     worker.held["late.csv"] = asyncio.Event()
     (data / "late.csv").write_text("k,v\nx,1\n")
