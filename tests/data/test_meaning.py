@@ -68,3 +68,12 @@ async def test_a_company_is_understood_without_a_glossary(
         wrong += [f"{made.table}: {join}" for join in made.joins if f"{made.table}: {join}".lower() not in joins]
     assert wrong == []
     assert len(meaning.questions) < 5
+
+
+@pytest.mark.asyncio
+async def test_figures_of_periods_and_their_totals_identify_no_row(data: WorkspaceData) -> None:
+    rows = [f"{100 + n // 4},{'ABCD'[n % 4]},{n % 7},{n % 5},{1000 + n}" for n in range(12)]
+    write(data, "budget.csv", ["Cost Ctr,Category,Jan 2025,Feb 2025,FY25 Total", *rows])
+    budget = (await data.meaning()).table("budget")
+    assert budget is not None
+    assert budget.grain == ("Cost Ctr", "Category")

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from itertools import combinations
 from typing import Any
 
+from cfo_kernel.data.semantics.periods_across import across
 from cfo_kernel.data.semantics.words import Sense, says
 from cfo_kernel.data.tables import Column, Kind, Table
 from cfo_kernel.sql_text import quoted
@@ -23,10 +24,12 @@ async def keys(table: Table, ask: Ask) -> tuple[tuple[str, ...], ...]:
 
     A set of columns is tried on the first rows before all of them, because most sets fail there.
     """
-    single = [c for c in table.columns if may_be_key(c) and table.is_unique(c) and _names_rows(table, c)]
+    periods, totals = across(table.columns)
+    columns = [c for c in table.columns if may_be_key(c) and c.name not in periods and c.name not in totals]
+    single = [c for c in columns if table.is_unique(c) and _names_rows(table, c)]
     if single:
         return tuple((c.name,) for c in sorted(single, key=_is_figure)[:_MOST_KEYS])
-    parts = [c for c in table.columns if may_be_key(c) and not c.nulls and c.distinct > 1]
+    parts = [c for c in columns if not c.nulls and c.distinct > 1]
     parts = sorted(parts, key=_is_figure)[:_MOST_COLUMNS]
     for count in range(2, _MOST_PARTS + 1):
         sets = list(_sets(table, parts, count))[:_MOST_SETS]
