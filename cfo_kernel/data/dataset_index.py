@@ -15,8 +15,8 @@ from cfo_kernel.data.tables import Dataset, Table, Tables
 class DatasetIndex:
     """The datasets at one moment: their tables by name, and the Parquet file of each table.
 
-    `parts` are the names of tables that were put together with others. The tables of files that are still being read
-    are missing.
+    `parts` are the names of tables that were combined with others. The tables of files that are still being read are
+    missing.
     """
 
     datasets: tuple[Dataset, ...]
@@ -44,7 +44,7 @@ class DatasetIndex:
 
 
 Until = Callable[[DatasetIndex], bool]
-"""Whether an index is enough for a caller, which otherwise waits for files that are being read."""
+"""Whether a caller can use an index. If not, the caller waits for files that are being read."""
 
 
 def all_read(index: DatasetIndex) -> bool:
@@ -58,8 +58,8 @@ def at_once(index: DatasetIndex) -> bool:  # noqa: ARG001 - an `Until`
 def named(files: Sequence[IngestedFile | Path], sizes: Mapping[str, int]) -> tuple[list[Dataset], dict[str, Path]]:
     """The datasets with unique names for their tables, and the Parquet file of each table.
 
-    A path is a file that is still being read. The name that its table probably gets is not given to another table, so
-    that a query of this name waits for the file.
+    A path stands for a file that is still being read. The name that its table will probably have is reserved, so that a
+    query that uses this name waits for the file.
     """
     read = [file for file in files if isinstance(file, IngestedFile)]
     # Tables are named after their sheets, with the file's name added to repeated ones. Files keep their names.
@@ -100,7 +100,10 @@ def named(files: Sequence[IngestedFile | Path], sizes: Mapping[str, int]) -> tup
 
 
 def _reserved(path: Path, stem: str, taken: set[str]) -> set[str]:
-    """The name of the table of a file that is still being read. Those of a workbook come from its sheets."""
+    """The name of the table in a file that is still being read.
+
+    Empty for a workbook, whose tables are named after its sheets.
+    """
     known = file_formats.FORMATS.get(path.suffix.lower())
     is_one_table = known is not None and not known.content.is_workbook and not known.document
     return {manifests.unique_name(file_names.identifier(stem), taken)} if is_one_table else set()

@@ -105,7 +105,7 @@ class FileReader:
             return explained(path, error)
 
     def stop(self, path: Path) -> None:
-        """Records that a person stopped the reading of the file, so that it is not read until `forget`.
+        """Records that a person stopped the reading of the file, which is then not read until `forget` is called.
 
         Raises `OSError`.
         """
@@ -119,7 +119,7 @@ class FileReader:
         self._records.moved(path)
 
     def forget(self, path: Path) -> None:
-        """Removes the record of a problem with the file, so that it is read again. Raises `OSError`."""
+        """Removes the record of a problem with the file, so that the file is read again. Raises `OSError`."""
         stamp = file_records.stamp_of(path)
         self._records.write(path, stamp, self._records.read(path, stamp).model_copy(update={"problem": None}))
 

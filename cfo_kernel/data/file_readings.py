@@ -1,4 +1,4 @@
-"""The files of `data/` that are being read in the background, so that no caller has to wait for all of them."""
+"""Reads the files in `data/` in the background, so that no caller has to wait for all of them."""
 
 import asyncio
 import logging
@@ -15,16 +15,16 @@ from cfo_kernel.data.reading_stages import Reading
 _log = logging.getLogger(__name__)
 _SMALL = 1 << 20
 _LONG = 5.0
-"""After so many seconds, a small file no longer holds up the next one."""
+"""The number of seconds after which a small file no longer holds up the next one."""
 _WORTH_A_PROCESS = 20
-"""How many small files take as long to read as another process takes to start."""
+"""The number of small files that take as long to read as another process takes to start."""
 
 
 class FileReadings:
-    """Reads each file in a task of its own, and calls `finished` with the outcome.
+    """Reads each file in a separate task, and calls `finished` with the outcome.
 
     Large files are read one by one, because each may use all the memory that a process is given. Small files are read
-    at the same time, several of them at once if there are many, or if one takes long.
+    concurrently if there are many of them, or if one takes long.
     """
 
     def __init__(self, reader: FileReader, finished: Callable[[IngestedFile], None]) -> None:
@@ -41,7 +41,7 @@ class FileReadings:
         return len(self._tasks)
 
     def begin(self, files: Mapping[Path, int]) -> None:
-        """Begins to read the files, whose sizes are given. They are read in this order."""
+        """Begins to read the files, in this order. Each file is given with its size."""
         count = sum(size <= _SMALL for size in files.values())
         turns = asyncio.Semaphore(min(AT_ONCE, count // _WORTH_A_PROCESS + 1))
         for path, size in files.items():
@@ -60,11 +60,11 @@ class FileReadings:
         await self.stop(*self._tasks)
 
     def all(self) -> dict[str, Reading]:
-        """How far the reading of each file is, by its name. The first ones were begun first."""
+        """The progress of each file, by its name, in the order in which reading began."""
         return dict(self._reached)
 
     async def _read_small(self, path: Path, turns: asyncio.Semaphore) -> None:
-        """Reads the file in its turn, which passes to the next one if this takes long."""
+        """Reads the file when its turn comes. If reading takes long, the turn passes to the next file."""
         await turns.acquire()
         passing_on = asyncio.get_running_loop().call_later(_LONG, turns.release)
         try:

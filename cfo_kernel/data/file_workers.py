@@ -9,7 +9,7 @@ from cfo_kernel.data.file_worker import FileWorker
 from cfo_kernel.executors.worker_process import OnStage, workbench_closed
 
 AT_ONCE = max(2, min(4, os.cpu_count() or 1))
-"""How many small files of `data/` are read at the same time."""
+"""The number of small files in `data/` that are read at the same time."""
 _PROCESSES = AT_ONCE + 3  # one more for a large file of `data/`; the others serve uploads and sheets meanwhile
 
 

@@ -50,7 +50,7 @@ class _Seen:
 
 
 class IngestCache:
-    """Looks at the `data/` folder for every caller, and has new and changed files read in the background."""
+    """Looks at the `data/` folder for every caller, and reads new and changed files in the background."""
 
     def __init__(self, workspace_dir: Path, worker: Worker, timeout: float) -> None:
         self._data = workspace_dir / "data"
@@ -71,7 +71,7 @@ class IngestCache:
 
     @property
     def file_being_read(self) -> FileBeingRead | None:
-        """The file that is being read at the moment, of which there may be others."""
+        """A file that is being read at the moment, or None. There may be others."""
         done, total = len(self._outcomes), len(self._outcomes) + len(self._readings)
         for name, reading in self._readings.all().items():
             if reading.stage is not Stage.WAITING:
@@ -109,9 +109,9 @@ class IngestCache:
         await finish_in_thread(self._reader.moved, self._data / name)
 
     async def stop(self, name: str) -> None:
-        """Stops the reading of the file, which is then not read until `read_again`. One that is read is not changed.
+        """Stops reading the file, which is then not read until `read_again` is called.
 
-        Raises `OSError` or `StorageFailed`.
+        A file that has already been read is not changed. Raises `OSError` or `StorageFailed`.
         """
         async with self._lock:
             await self._look_again()
@@ -121,7 +121,7 @@ class IngestCache:
                 self._note_change()
 
     async def read_again(self, name: str) -> None:
-        """Has a file with a problem read again, for example because its reading was stopped.
+        """Reads a file with a problem again, for example because its reading was stopped.
 
         Raises `OSError` or `StorageFailed`.
         """
@@ -134,14 +134,14 @@ class IngestCache:
                 self._note_change()
 
     async def close(self) -> None:
-        """Stops reading. Callers that wait get `WorkbenchClosed`."""
+        """Stops reading. Waiting callers get `WorkbenchClosed`."""
         self._is_closed = True
         await self._readings.close()
         await cancel_and_wait(self._combining)
         self._note_change()
 
     def listed(self, index: DatasetIndex) -> tuple[Dataset, ...]:
-        """The datasets of the index, with how far the files are that are still being read."""
+        """The datasets of the index, with the progress of files that are still being read."""
         reached = {shown_name(name): reading for name, reading in self._readings.all().items()}
         return tuple(
             d.model_copy(update={"reading": reached[d.file]}) if d.reading and d.file in reached else d
@@ -149,7 +149,10 @@ class IngestCache:
         )
 
     async def _look_again(self) -> DatasetIndex:
-        """The index of the files that are read, after a look at the folder. Begins to read new and changed files."""
+        """Looks at the folder, and begins to read new and changed files.
+
+        Returns the index of the files already read.
+        """
         if self._is_closed:
             raise workbench_closed()
         seen, are_kept = await finish_in_thread(self._look)
@@ -184,7 +187,7 @@ class IngestCache:
         return {name: stamp for name, stamp in stamps if stamp}
 
     async def _update(self, seen: _Seen, are_kept: bool) -> None:
-        """Drops what is known about files that were removed or changed, and begins to read files that are not known."""
+        """Drops what is known about removed and changed files, and begins to read files that are not known yet."""
         before, self._seen = self._seen, seen
         if seen == before and are_kept and len(self._outcomes) + len(self._readings) == len(seen.files):
             return
@@ -213,7 +216,7 @@ class IngestCache:
         return {name: found for name, found in known if found}
 
     def _finished(self, outcome: IngestedFile) -> None:
-        """Keeps the outcome of a reading, with the stamp of the file, which reading alone changes."""
+        """Stores the outcome for a file, and updates the file's stamp, which reading the file changes."""
         name = outcome.path.name
         self._outcomes[name] = outcome
         try:
@@ -225,7 +228,7 @@ class IngestCache:
         self._note_change()
 
     def _note_change(self) -> None:
-        """Has the index built again, and wakes the callers that wait."""
+        """Marks the index as outdated, and wakes waiting callers."""
         self._is_built = False
         self._wake()
 
@@ -234,7 +237,7 @@ class IngestCache:
         self._changed = asyncio.Event()
 
     async def _build(self) -> None:
-        """Builds the index of the files that are read. Unions are made in the background."""
+        """Builds the index of the files that have been read. Missing unions are created in the background."""
         self._is_built = True  # first, because a file may be read in the meantime
         try:
             united = await self._united()
@@ -252,7 +255,7 @@ class IngestCache:
             await self._settle(united.is_final and all(file.is_final for file in self._outcomes.values()))
 
     async def _united(self) -> United:
-        """The datasets of the files that are read, with the unions that are made."""
+        """The datasets of the files that have been read, with the unions that have been created."""
         sizes = {name: stamp.size for name, stamp in self._seen.files.items()}
         files = [self._outcomes.get(name) or self._data / name for name in sizes]
         pending = [file.name for file in files if isinstance(file, Path)]
@@ -267,7 +270,7 @@ class IngestCache:
             self._note_change()
 
     async def _settle(self, is_final: bool) -> None:
-        """Removes what no file needs any more, or decides when to try again."""
+        """Removes cache entries that no file needs any more, or schedules another attempt."""
         if is_final:
             # Only now: a file that failed temporarily has no folder in the index, but may still need one.
             used = {path.parent.name for path in self._index.files.values()}
@@ -287,7 +290,7 @@ class IngestCache:
 
 
 def _is_same(stamp: FileStamp | None, other: FileStamp | None) -> bool:
-    """Whether two stamps of a file stand for the same content."""
+    """Whether two stamps of a file represent the same content."""
     return stamp is not None and other is not None and stamp.is_same_content(other)
 
 

@@ -12,7 +12,7 @@ _MOST_TABLES = 10_000
 
 
 class Stage(StrEnum):
-    """A stage of reading a file, in the order in which a table passes through them."""
+    """A stage of reading a file. A table passes through the stages in this order."""
 
     WAITING = "waiting"
     CHECKING = "checking"
@@ -34,7 +34,7 @@ _WORDS = {
 
 
 class Reading(Value):
-    """How far the reading of a file is. `table` counts the tables of the file that have been begun."""
+    """The progress of reading a file. `table` is the number of the table that is being read, counted from 1."""
 
     stage: Stage = Stage.WAITING
     table: int = Field(default=1, ge=1, le=_MOST_TABLES)
@@ -45,7 +45,7 @@ class Reading(Value):
 
     @property
     def can_stop(self) -> bool:
-        """Whether a person can stop the reading. Files that are read are combined to the end."""
+        """Whether a person can stop the reading. The combining of files that have been read cannot be stopped."""
         return self.stage is not Stage.COMBINING
 
     def is_behind(self, other: "Reading") -> bool:
@@ -53,7 +53,7 @@ class Reading(Value):
 
 
 def reported(value: Any, before: Reading) -> Reading:
-    """The reading that a worker reports, which a hostile file may have taken over. It never goes back."""
+    """The progress that a worker reports. It never goes back, since a hostile file may have taken over the worker."""
     try:
         found = Reading.model_validate(value)
     except ValidationError:
@@ -69,7 +69,7 @@ class ReportedStages:
         self._reached = Reading()
 
     def listen(self, listener: Callable[[Any], None]) -> None:
-        """Calls `listener` with each stage."""
+        """Calls `listener` with each stage that is reported from now on."""
         self._listener = listener
 
     def begin(self, stage: Stage) -> None:
@@ -78,7 +78,7 @@ class ReportedStages:
         self.enter(stage)
 
     def enter(self, stage: Stage) -> None:
-        """Reports a stage. After a table was stored, an earlier stage belongs to the next table."""
+        """Reports a stage. An earlier stage after a table was stored belongs to the next table."""
         before = self._reached
         is_next = before.stage is Stage.STORING and stage is not Stage.STORING and before.table < _MOST_TABLES
         now = Reading(stage=stage, table=before.table + is_next)

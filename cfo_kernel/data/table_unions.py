@@ -89,7 +89,7 @@ def _add(found: Found, members: Sequence[Part], parts: Sequence[Part], settings:
 
 
 def unsettled(parts: Sequence[Part], settings: Unions, pending: Sequence[str]) -> set[str]:
-    """The tables that may become parts of a union with files that are still being read, whose names are `pending`."""
+    """The names of tables that may become parts of a union with the `pending` files, which are still being read."""
     forms = {(name.form, name.kinds) for file in pending if (name := series_name(file_formats.table_stem(Path(file))))}
     found: set[str] = set()
     for members in settings.together.values() if pending else ():

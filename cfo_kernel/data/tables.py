@@ -112,7 +112,7 @@ class ProposedUnion(Value):
 class Dataset(Value):
     """A file under `data/` as one or more tables. If it has none, `problem` says why.
 
-    While the file is being read, `reading` says how far that is, and its tables are missing. `is_stopped` means that a
+    While the file is being read, `reading` is its progress, and its tables are missing. `is_stopped` means that a
     person stopped the reading.
 
     A `document`, such as a PDF, a picture or an e-mail, is kept and listed, but not read. `proposal` says which files
@@ -135,7 +135,7 @@ class Dataset(Value):
     is_stopped: bool = False
 
     def about_reading(self) -> str | None:
-        """A sentence about a file that is being read."""
+        """A sentence about a file that is still being read."""
         return f"Being read: {self.reading.words}." if self.reading else None
 
     def about_document(self) -> str | None:

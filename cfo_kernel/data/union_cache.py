@@ -39,7 +39,7 @@ The arguments are a name, the files, the sources and a folder.
 
 @dataclass(frozen=True)
 class MissingUnion:
-    """A union that is not in the cache yet: what it is made of, and the folder in which it belongs."""
+    """A union that is not in the cache yet: its parts, and the folder that it belongs in."""
 
     union: Union
     paths: list[Path]
@@ -49,9 +49,11 @@ class MissingUnion:
 
 @dataclass(frozen=True)
 class United:
-    """The datasets and files with unions. `is_final` is False if another attempt may combine more.
+    """The datasets and files, with unions in place of their parts.
 
-    Tables of unions that are `missing` are left out, and their files count as being read.
+    `is_final` is False if another attempt might combine more.
+
+    The tables of `missing` unions are left out, and their files count as being read.
     """
 
     datasets: Sequence[Dataset]
@@ -75,10 +77,10 @@ class UnionCache:
         self._failures: dict[str, CfoError] = {}
 
     async def united(self, datasets: Sequence[Dataset], files: Files, pending: Sequence[str] = ()) -> United:
-        """The datasets with the unions that are in the cache.
+        """The datasets, with the unions that are in the cache in place of their parts.
 
-        Tables that may become parts of a union with a file that is being read (`pending`) are left out until then,
-        because a sum of the others would miss that file's rows.
+        Tables that may form a union with a file that is still being read (`pending`) are left out until it has been
+        read, because a sum over the others would miss that file's rows.
         """
         self.folders, self.parts = set(), set()
         parts = [part for dataset in datasets for part in _parts(dataset)]
@@ -121,7 +123,7 @@ class UnionCache:
         return United(united, {n: path for n, path in files.items() if n not in held}, is_final, missing)
 
     async def make(self, missing: MissingUnion) -> None:
-        """Makes the union. Its failure is kept until `forget_failures`."""
+        """Creates the union. If that fails, the error is kept until `forget_failures` is called."""
         try:
             manifest = await self._unite(missing.union.name, missing.paths, missing.sources, missing.folder)
             await asyncio.to_thread(manifests.write_manifest, missing.folder, manifest)
@@ -133,7 +135,7 @@ class UnionCache:
             self._failures[missing.folder.name] = InternalError(message)
 
     def forget_failures(self) -> None:
-        """Has the unions that failed made again, unless their files are the reason."""
+        """Allows another attempt at unions that failed, unless their files are the reason."""
         self._failures = {name: error for name, error in self._failures.items() if isinstance(error, FileProblem)}
 
     def _wanted(self, union: Union, files: Files) -> MissingUnion:
@@ -171,7 +173,7 @@ def _table(union: Union, manifest: Manifest, folder: Path) -> tuple[Table, Path]
 
 
 def _without(dataset: Dataset, held: set[str]) -> Dataset:
-    """The dataset without the tables that may become parts of a union. It counts as being read."""
+    """The dataset without the tables that may become parts of a union. If there are any, it counts as being read."""
     kept = tuple(table for table in dataset.tables if table.name not in held)
     if len(kept) == len(dataset.tables):
         return dataset

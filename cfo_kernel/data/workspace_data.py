@@ -140,15 +140,18 @@ class WorkspaceData:
         return self._cache.file_being_read
 
     async def index(self, until: Until = all_read) -> DatasetIndex:
-        """The datasets, even if the glossary is invalid: once all files are read, or `until` is satisfied."""
+        """The datasets, even if the glossary is invalid.
+
+        Waits until all files have been read, or `until` is satisfied.
+        """
         return await self._cache.index(until)
 
     async def datasets(self, *, wait: float = 0) -> tuple[Dataset, ...]:
-        """The datasets, with how far the files are that are still being read after `wait` seconds."""
+        """The datasets after at most `wait` seconds, with the progress of files that are still being read."""
         return self._cache.listed(await self._index_within(wait))
 
     async def _index_within(self, wait: float) -> DatasetIndex:
-        """The datasets once all files are read, or after `wait` seconds."""
+        """The datasets once all files have been read, or as they are after `wait` seconds."""
         if wait > 0:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait):
@@ -156,11 +159,11 @@ class WorkspaceData:
         return await self._cache.index(at_once)
 
     async def stop_reading(self, file: str) -> None:
-        """Stops the reading of a file, which is then not read until `read_again`. Raises `OSError`."""
+        """Stops reading a file, which is then not read until `read_again` is called. Raises `OSError`."""
         await self._cache.stop(file)
 
     async def read_again(self, file: str) -> None:
-        """Has a file that could not be read, or whose reading was stopped, read again. Raises `OSError`."""
+        """Reads a file again that could not be read, or whose reading was stopped. Raises `OSError`."""
         await self._cache.read_again(file)
 
     async def ready_schema(self, *, wait: float = 0) -> SchemaContext:
@@ -270,7 +273,10 @@ class WorkspaceData:
         return tuple(ResultColumn.model_validate(column) for column in found["columns"])
 
     async def wait_for_tables(self, sql: str, *, thread_tables: TableFiles = _NONE) -> None:
-        """Waits until the tables that the SQL names are read. Running it reports what is wrong with it."""
+        """Waits until the tables that the SQL names have been read.
+
+        Errors in the SQL are left for the query to report.
+        """
         if not (await self._cache.index(at_once)).is_complete:
             with contextlib.suppress(QueryError):
                 await self.check(sql, thread_tables=thread_tables)
@@ -462,7 +468,7 @@ class WorkspaceData:
     async def _ask(self, op: str, sql: str, thread_tables: TableFiles, **arguments: Any) -> dict[str, Any]:
         """The answer of a SQL worker.
 
-        If the SQL names a table that is not known, it is asked again when a file that is being read has been read.
+        If the SQL names an unknown table, it is tried again each time a file has been read, until all files have been.
         """
         index = await self._cache.index(lambda index: bool(index.files or thread_tables))
         while True:
@@ -477,7 +483,7 @@ class WorkspaceData:
     async def _ask_over(
         self, index: DatasetIndex, op: str, sql: str, thread_tables: TableFiles, **arguments: Any
     ) -> dict[str, Any]:
-        """The answer of a SQL worker over the tables of this index."""
+        """The answer of a SQL worker, using the tables in this index."""
         if not index.files and not thread_tables:
             problems = [dataset.problem for dataset in index.datasets if dataset.problem]
             raise UnknownTable(why_no_tables(problems), retryable=False)
