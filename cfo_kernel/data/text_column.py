@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 import duckdb
@@ -24,6 +25,7 @@ _LIKELY = re.compile(
     r"[^a-z]{0,3}[a-z]{0,3}[^a-z]{0,5}\d|(true|false|[-+]?inf(inity)?)$|([a-z]{3,13}[ .,-]{0,3}){1,2}\d", re.IGNORECASE
 )
 _EMPTY = f"[{SPACES}]*({EMPTY_WORDS})?[{SPACES}]*"
+_EMPTY_CELL, _ZERO_CELL = (re.compile(pattern, re.IGNORECASE) for pattern in (_EMPTY, PADDED_DASH))
 
 
 @lru_cache(256)
@@ -206,7 +208,7 @@ def _heads(connection: duckdb.DuckDBPyConnection, table: str, names: Sequence[st
 
 def _may_have_a_type(raw: set[str]) -> bool:
     """Whether enough of these cells look like figures, dates or booleans, so that the others may be odd ones."""
-    values = [value for value in map(_value, sorted(raw)) if value is not None][:_JUDGED]
+    values = list(islice((value for value in map(_value, sorted(raw)) if value is not None), _JUDGED))
     return 2 * sum(_LIKELY.match(value) is not None for value in values) >= len(values) - 1
 
 
@@ -250,12 +252,14 @@ def _sampled(column: TextColumn, raw: set[str], rows: int) -> TextColumn:
 
 def _value(cell: str) -> str | None:
     """The value of a cell, as in `TextColumn.value`."""
-    if re.fullmatch(PADDED_DASH, cell, re.IGNORECASE):
-        return "0"
-    if re.fullmatch(_EMPTY, cell, re.IGNORECASE):
-        return None
     value = cell.strip(SPACES)
-    return value[1:].lstrip("=") if re.match("'[-+=(]", value) else value
+    if value[:1].isdigit():
+        return value
+    if _ZERO_CELL.fullmatch(cell):
+        return "0"
+    if _EMPTY_CELL.fullmatch(cell):
+        return None
+    return value[1:].lstrip("=") if value[:1] == "'" and value[1:2] in {*"-+=("} else value
 
 
 def _is_empty(column: str) -> str:
