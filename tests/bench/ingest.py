@@ -1,10 +1,15 @@
-"""Time from a file's arrival in `data/` to the answer of its first query, compared with plain readers of the file."""
+"""Time from a file's arrival in `data/` to the answer of its first query, compared with plain readers of the file.
+
+On a busy machine, times depend on what else runs. The processor time of the reading processes does so far less. It is
+counted until the query is answered.
+"""
 
 import os
 import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
@@ -14,6 +19,7 @@ import xlsxwriter  # pyright: ignore[reportMissingTypeStubs]
 
 from cfo_kernel import Settings, Workbench, connect
 from cfo_kernel.workbench.workspace import EmbeddedWorkspace
+from tests import processes
 from tests.bench.report import Figure
 
 _ROWS, _SHEET_ROWS = 1_000_000, 200_000
@@ -67,29 +73,48 @@ def _write_sheet(path: Path) -> None:
 async def _compared(
     workbench: Workbench, file: Path, what: str, goal: float, plain: Callable[[Path], object]
 ) -> Figure:
-    ours, theirs = [], []
-    for _ in range(_REPEATS):  # alternating, so that both see the same load
-        start = time.perf_counter()
+    ours: list[_Cost] = []
+    theirs: list[_Cost] = []
+    for _ in range(_REPEATS):  # by turns, so that both see the same load
+        start, used = time.perf_counter(), time.process_time()
         plain(file)
-        theirs.append(time.perf_counter() - start)
+        theirs.append(_Cost(time.perf_counter() - start, time.process_time() - used))
         ours.append(await _first_query(workbench, file))
-    a, b = statistics.median(ours), statistics.median(theirs)
-    return Figure(what, f"{a / b:.1f}x  ({a:.1f} s, plain {b:.1f} s)", f"<= {goal}x", a <= goal * b)
+    pairs = list(zip(ours, theirs, strict=True))
+    ratio = statistics.median(a.seconds / b.seconds for a, b in pairs)
+    of_processor = statistics.median(a.processor / b.processor for a, b in pairs)
+    result = f"{ratio:.1f}x ({_medians(ours)}, plain {_medians(theirs)}; processor time {of_processor:.1f}x)"
+    return Figure(what, result, f"<= {goal}x", ratio <= goal)
 
 
-async def _first_query(workbench: Workbench, file: Path) -> float:
-    """The seconds from placing the file to the answer of a query, in a new workspace with running workers."""
+@dataclass(frozen=True)
+class _Cost:
+    """How long something took, and how much processor time it used, in seconds."""
+
+    seconds: float
+    processor: float
+
+
+def _medians(costs: list[_Cost]) -> str:
+    seconds, processor = (
+        statistics.median(some) for some in ([c.seconds for c in costs], [c.processor for c in costs])
+    )
+    return f"{seconds:.1f} s with {processor:.1f} s of processor time"
+
+
+async def _first_query(workbench: Workbench, file: Path) -> _Cost:
+    """The cost from the file in place to the answer of a query, in a new workspace with running workers."""
     workspace = await workbench.create_workspace(f"Bench {time.monotonic_ns()}")
     assert isinstance(workspace, EmbeddedWorkspace)
     (workspace.workspace_dir / "data" / "tiny.csv").write_text("a,b\n1,2\n")
     await workspace.sql("FROM tiny")
     target = workspace.workspace_dir / "data" / file.name
     os.link(file, target)
-    start = time.perf_counter()
+    start, used = time.perf_counter(), processes.processor_time()
     assert (await workspace.sql(f"SELECT count(*) FROM {file.stem if file.suffix == '.csv' else 'sheet1'}")).rows[0][0]
-    seconds = time.perf_counter() - start
+    cost = _Cost(time.perf_counter() - start, processes.processor_time() - used)
     target.unlink()
-    return seconds
+    return cost
 
 
 def _plain_csv(file: Path) -> None:
@@ -107,5 +132,6 @@ def _plain_sheet(file: Path) -> None:
 async def _wide(workbench: Workbench, file: Path) -> Figure:
     lines = [",".join(f"c{i}" for i in range(_WIDE)), *(",".join(str(i * n) for i in range(_WIDE)) for n in range(5))]
     file.write_text("\n".join(lines))
-    seconds = await _first_query(workbench, file)
-    return Figure("A CSV of 5 rows x 5,000 columns", f"{seconds:.1f} s", "< 10 s", seconds < 10)
+    costs = [await _first_query(workbench, file) for _ in range(_REPEATS)]
+    seconds = statistics.median(cost.seconds for cost in costs)
+    return Figure("A CSV of 5 rows x 5,000 columns", _medians(costs), "< 10 s", seconds < 10)
