@@ -59,7 +59,10 @@ def _added(node: Expression, plan: QueryPlan, groups: Groups) -> Iterator[AddedR
 
 
 def _over_groups(part: AddedRows, outer: Nested, groups: Groups) -> AddedRows:
-    """A sum over groups adds all that they contain, even extremes. An average of balances at several dates is meant."""
+    """The rows of a figure over groups.
+
+    A sum over groups adds everything in them, even extremes. An average of balances at several dates is intended.
+    """
     if not outer.function.adds_rows or part.node.function.is_count:
         return part if not outer.function.is_total else replace(part, groups=groups)
     if outer.function.is_total:

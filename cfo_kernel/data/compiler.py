@@ -62,7 +62,7 @@ class Compiler:
         return "\n".join(rows)
 
     def _with_totals(self, rows: list[str], names: list[str], order: list[str]) -> list[str]:
-        """The rows and one more, which the column `is_total` marks: the figures of all rows together."""
+        """Adds a row with the figures of all rows together, which the column `is_total` marks."""
         if not self.plan.select:
             raise PlanInvalid("A plan without figures has no totals. Add figures to select, or leave `totals` out.")
         mark = quoted(free_name("is_total", names))

@@ -75,7 +75,7 @@ class FileRecords:
         return stored.record if is_current else stored.record.model_copy(update={"problem": None})
 
     def moved(self, path: Path) -> None:
-        """Keeps the record of a file that was moved to `path` under the same name, which changes its stamp.
+        """Keeps the record of a file that was moved to `path` under the same name, although the move changed its stamp.
 
         Raises `OSError`.
         """

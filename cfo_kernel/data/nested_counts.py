@@ -1,4 +1,4 @@
-"""Notes on figures over groups: how many groups have rows, because an average per month divides by those."""
+"""Notes on figures over groups: how many groups have rows, because an average per month divides by that number."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -4,7 +4,8 @@ A word for totals is not enough: `Total expenditure per person` is a figure like
 column of percentages. Such a row is in doubt if its figures nearly add up, or if its label only says that it is a total
 and they are at least as large as those of the rows above or below it, up to the next total. Figures with mixed signs
 can add up to anything, large or small. A row with more words in columns that are usually empty than figures is not a
-total, but a repeated header. A row without a name is in doubt if it would add up the others but for their empty cells.
+total, but a repeated header. A row without a name is in doubt if it would add up the others, apart from their empty
+cells.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
