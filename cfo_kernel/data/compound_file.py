@@ -87,7 +87,7 @@ def _stream(data: bytes, names: tuple[str, ...]) -> bytes | None:
 
 
 def _table(data: bytes, size: int) -> "array[int]":
-    """The table that says for each sector which one follows it."""
+    """The allocation table, which gives for each sector the one that follows it."""
     sectors = list(struct.unpack_from(f"<{_HEADER_SECTORS}I", data, 76))
     more, seen = struct.unpack_from("<I", data, 68)[0], set[int]()
     while more < _END and more not in seen:

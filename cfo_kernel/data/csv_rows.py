@@ -35,7 +35,7 @@ def write_even(name: str, body: Path, dialect: Dialect, width: int, lines_above:
     """Writes the rows of a table with this many columns to the file `to`, separated by commas.
 
     `lines_above` is the number of the file's lines that come before `body`. Raises `UnreadableFile` if a quotation mark
-    is never closed, and the row cannot be read without it.
+    is never closed and the row cannot be read without it.
     """
     shapes, may_join = _shapes(body, dialect, width)
     repair = RowRepair(name, dialect, shapes, may_join=may_join)

@@ -39,7 +39,7 @@ class CellCounts:
             rows.append(row + 1)
 
     def without(self, others: "CellCounts") -> "CellCounts":
-        """These cells without the others, which are further down."""
+        """Returns these cells without `others`, which are in lower rows."""
         rows = {
             column: [row for row in rows if row not in others.rows.get(column, ())]
             for column, rows in self.rows.items()
@@ -60,7 +60,7 @@ class LostCells:
     example: str = ""
 
     def without(self, others: "LostCells") -> "LostCells":
-        """These cells without the others, which are further down."""
+        """Returns these cells without `others`, which are in lower rows."""
         return LostCells(
             self.errors.without(others.errors),
             self.uncalculated.without(others.uncalculated),
