@@ -12,8 +12,21 @@ from collections.abc import Collection
 
 from cfo_kernel.data.expressions import GRAINS, ExpressionCompiler, contains
 from cfo_kernel.data.hierarchies import NO_TREES, Trees
+from cfo_kernel.data.last_periods import last_periods
 from cfo_kernel.data.literals import check_ends, is_valid_text, literal, number
-from cfo_kernel.data.plan import Aggregate, Grain, Having, Join, LastOf, Nested, QueryPlan, Window, aggregates_in
+from cfo_kernel.data.plan import (
+    Aggregate,
+    Filter,
+    Grain,
+    Having,
+    Join,
+    LastOf,
+    Nested,
+    QueryPlan,
+    Window,
+    aggregates_in,
+    windows_in,
+)
 from cfo_kernel.data.plan_totals import free_name, whole_plan
 from cfo_kernel.data.rollups import RollUps
 from cfo_kernel.data.scope import AntiJoin, Scope, nearest
@@ -50,6 +63,7 @@ class Compiler:
         self._tables, self._trees = tables, trees
         self.scope = Scope(plan, tables, extra_joins)
         self.rollups = RollUps(plan, self.scope, trees)
+        self.rollups.last_day = self.last_day
         self.figures = ExpressionCompiler(self.scope, self.rollups)
         self._figures_of = figures_of or plan
 
@@ -143,6 +157,9 @@ class Compiler:
                 windows.sql(measure.expression)
         if not windows.steps:
             return []
+        compared = {w.over for m in self.plan.select for w in windows_in(m.expression)}
+        if compared <= {"previous_year", "share_of_total", "running_total"}:
+            return []
         inner = self._select([f"{sql} AS {quoted(name)}" for sql, name in windows.inner_columns.items()])
         found: list[tuple[str, Grain]] = []
         for name, step in windows.steps.items():
@@ -151,6 +168,21 @@ class Compiler:
             lines += [f"  WINDOW {name} AS ({windows.definitions[name]})", ")"]
             lines += ["SELECT min(CAST(period AS VARCHAR)), count(*)", "FROM _beside", "WHERE is_gap"]
             found.append(("\n".join(lines), step.grain))
+        return found
+
+    def years_before(self) -> list[tuple[str, Grain]]:
+        """One query for each window that looks a year back: how many rows there are, and how many find that year."""
+        windows = WindowCompiler(self.plan, self.figures)
+        for measure in self.plan.select:
+            if contains(measure.expression, Window):
+                windows.sql(measure.expression)
+        inner = self._select([f"{sql} AS {quoted(name)}" for sql, name in windows.inner_columns.items()])
+        found: list[tuple[str, Grain]] = []
+        for name, grain in windows.years.items():
+            lines = ["WITH _grouped AS (", *indented(inner), "), _beside AS ("]
+            lines += [f"  SELECT count(*) OVER {name} AS n", "  FROM _grouped"]
+            lines += [f"  WINDOW {name} AS ({windows.definitions[name]})", ")"]
+            found.append(("\n".join([*lines, "SELECT count(*), sum(n)", "FROM _beside"]), grain))
         return found
 
     def part_counts(self, node: Nested) -> str:
@@ -235,6 +267,19 @@ class Compiler:
         own = [f for f in self.rollups.anti_filters if self.scope.find_in_filter(f.column).table in anti.tables]
         wanted = [anti.first.on, *(self.rollups.condition(f) for f in own)]
         return f"NOT EXISTS ({' '.join([*lines, *clause('WHERE', wanted)])})"
+
+    def last_day(self, wanted: Filter, beside: tuple[Filter, ...]) -> str:
+        """SQL for the last day with a row that passes all filters but those that count back from it."""
+        ref = self.scope.find_in_filter(wanted.column)
+        is_anti = self.scope.is_anti(wanted.column)
+        filters = self.rollups.anti_filters if is_anti else (*self.rollups.filters, *beside)
+        others = [f for f in filters if last_periods(f) is None]
+        if is_anti:
+            others = [f for f in others if self.scope.find_in_filter(f.column).table == ref.table]
+        conditions = list(dict.fromkeys(self.rollups.condition(f) for f in others))
+        source = [f"FROM {table_source(ref.table)}"] if is_anti else self.source()
+        lines = [f"SELECT max({ref.sql})", *source, *clause("WHERE", conditions)]
+        return f"CAST(({' '.join(lines)}) AS DATE)"
 
     def figure_conditions(self) -> list[str]:
         """The condition that at least one figure uses the row. Empty if some figure uses every row."""

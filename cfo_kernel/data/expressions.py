@@ -1,9 +1,10 @@
 """Compiles a plan's expressions and groups to SQL, except for windows."""
 
+import re
 from collections.abc import Callable
 
 from cfo_kernel.data.aggregates import AGGREGATES, Needs
-from cfo_kernel.data.literals import number
+from cfo_kernel.data.literals import moment, number
 from cfo_kernel.data.plan import (
     Aggregate,
     Arithmetic,
@@ -21,7 +22,7 @@ from cfo_kernel.data.rollups import RollUps
 from cfo_kernel.data.scope import Scope
 from cfo_kernel.data.table_joins import ColumnRef
 from cfo_kernel.data.tables import Column, Kind
-from cfo_kernel.errors import PlanInvalid
+from cfo_kernel.errors import PlanInvalid, UnknownColumn
 
 GRAINS = {
     Grain.DAY: "CAST({0} AS DATE)",
@@ -30,6 +31,8 @@ GRAINS = {
     Grain.QUARTER: "year({0}) || '-Q' || quarter({0})",
     Grain.YEAR: "year({0})",
 }
+
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 class ExpressionCompiler:
@@ -85,7 +88,7 @@ class ExpressionCompiler:
 
     def where_condition(self, node: Aggregate) -> str:
         """The aggregate's own filters as one condition."""
-        return " AND ".join(self._rollups.condition(wanted) for wanted in node.where)
+        return " AND ".join(self._rollups.condition(wanted, node.where) for wanted in node.where)
 
     def _argument(self, node: Aggregate) -> str:
         """SQL for the aggregate's input: a column, its periods, or `*` for the rows themselves."""
@@ -94,9 +97,13 @@ class ExpressionCompiler:
             takers = " and ".join(one.name for one in AGGREGATES.values() if one.takes_grain)
             raise PlanInvalid(f"{node.fn} does not take a grain: only {takers} counts periods. Remove the grain.")
         if node.column is None:
+            if node.since is not None:
+                raise PlanInvalid(f"{node.fn} has `since`, but no column. Name the later date in `column`.")
             if needs is not Needs.ROWS:
                 raise PlanInvalid(f"{node.fn} needs a column. Name the column that it is computed from.")
             return "*"
+        if node.since is not None:
+            return self._days(node, node.column, node.since)
         if node.grain:
             return GRAINS[node.grain].format(self.time(node.column).sql)
         ref = self._scope.find(node.column)
@@ -104,10 +111,22 @@ class ExpressionCompiler:
             raise PlanInvalid(f"{node.fn} needs numbers, but {node.column} is {ref.column.type}. Use a numeric column.")
         return ref.sql
 
+    def _days(self, node: Aggregate, column: str, since: str) -> str:
+        """SQL for the days between two dates: columns, or a column and a date since then."""
+        if node.grain:
+            raise PlanInvalid(f"{node.fn} with `since` is over numbers of days. Remove the grain.")
+        try:
+            start = self.time(since).sql
+        except UnknownColumn:
+            if not _DATE.fullmatch(since):
+                raise
+            start = f"DATE '{moment(since, 'since')}'"
+        return f"date_diff('day', CAST({start} AS DATE), CAST({self.time(column).sql} AS DATE))"
+
     def column(self, node: Expression) -> Column | None:
         """The column whose type the expression's values have, or None for a number."""
         match node:
-            case Aggregate(column=str(name)) if node.function.keeps_type:
+            case Aggregate(column=str(name), since=None) if node.function.keeps_type:
                 column = self._scope.find(name).column
                 return None if column.kind is Kind.NUMBER else column
             case Window(over="previous"):

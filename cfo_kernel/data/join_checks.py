@@ -282,7 +282,8 @@ class _Joins:
     def _conditions(self, tables: set[str], node: Aggregate | None = None) -> list[str]:
         """The filters of the plan, or of the figure if there is one, on columns of these tables."""
         filters: tuple[Filter, ...] = node.where if node else self._compiler.rollups.filters
-        return [self._compiler.rollups.condition(f) for f in filters if self._table(f.column) in tables]
+        beside = node.where if node else ()
+        return [self._compiler.rollups.condition(f, beside) for f in filters if self._table(f.column) in tables]
 
     def _table(self, column: str) -> str:
         return self._scope.find(column).table.name

@@ -28,6 +28,23 @@ class PeriodGaps:
         ]
 
 
-def period_gaps(compiler: Compiler) -> list[PeriodGaps]:
+@dataclass(frozen=True)
+class YearsBefore:
+    """A query that returns one row: the number of rows, and of those that find the same period of the year before."""
+
+    sql: str
+    grain: Grain
+    width: ClassVar[int] = 2
+
+    def evaluate(self, row: Sequence[Any]) -> list[str]:
+        """Notes for the result."""
+        rows, found = row
+        if not rows or found:
+            return []
+        return [f"No {self.grain} of the year before is in the result. Let the filters include that year too."]
+
+
+def period_gaps(compiler: Compiler) -> list[PeriodGaps | YearsBefore]:
     """The queries for a plan that compiles, one for each window that compares periods."""
-    return [PeriodGaps(sql, grain) for sql, grain in compiler.period_gaps()]
+    gaps = [PeriodGaps(sql, grain) for sql, grain in compiler.period_gaps()]
+    return [*gaps, *(YearsBefore(sql, grain) for sql, grain in compiler.years_before())]

@@ -64,11 +64,14 @@ _NO_NULLS = BeforeValidator(_without_null)
 class Filter(Value):
     """A condition on rows.
 
-    `between`: two values, both included. `like` is case-sensitive. `in period`: 2012, 2012-H1, 2012-Q3, 2012-03, a day
-    or a list. On a tree's label, a parent means all below it.
+    `between`: two values, both included. `in period`: 2012, 2012-H1, 2012-Q3, 2012-03, a
+    day, `last 3 months` or a list. On a tree's label, a parent means all below it.
     """
 
-    # `in` and `not in` take a list. `like` has the wildcards % and _.
+    # `last 3 months` ends with the month of the last row that the plan's other filters leave, and
+    # `last 3 months to 2012-06` with that month.
+
+    # `in` and `not in` take a list. `like` has the wildcards % and _, and is case-sensitive.
 
     # If `between` ends with a date, that whole day is included. In sums, each row below a parent counts with its sign,
     # while `!=` and `not in` leave out the parent and everything below it. A key means a single row of a tree.
@@ -93,7 +96,7 @@ class Join(Value):
     """Adds the rows of `table` where `left` equals `right`, and a value lies in a range (`between`).
 
     `left` is of earlier tables, `right` of this. `between`: an earlier `column` in this table's range. `anti` keeps
-    rows without a match (filters on `table` limit matches).
+    rows without a match (filters say of what).
     """
 
     # A range may be one of accounts, or of dates at which a price is valid.
@@ -142,13 +145,14 @@ def _listed(value: Any) -> Any:
 class Aggregate(Value):
     """`fn` over the rows of a group that meet `where`.
 
-    `count_distinct` with `grain` counts periods.
+    `count_distinct` with `grain` counts periods. With `since`: days from then to `column`.
     """
 
     # `count` without `column` counts rows.
 
     fn: AggregateName
     column: str | None = None
+    since: str | None = None
     grain: Grain | None = None
     where: tuple[Filter, ...] = ()
 
@@ -175,9 +179,10 @@ class Window(Value):
 
     # They run separately for each combination of the other groups. `previous` is null if the period before has no rows;
     # along days, or along a group without a grain, it is the previous row of the result. `change_percent` is a fraction
-    # too. Fractions are null if their base is not positive.
+    # too. Fractions are null if their base is not positive. `previous_year` is the same period of the year before. It
+    # must be in the result, and may be the base of a `percent_change`.
 
-    over: Literal["share_of_total", "running_total", "previous", "change", "change_percent"]
+    over: Literal["share_of_total", "running_total", "previous", "change", "change_percent", "previous_year"]
     of: Expression
     along: str | None = None
     within: Names = ()
@@ -431,6 +436,11 @@ def with_parts(node: Expression, new: Sequence[Expression]) -> Expression:
             return node.model_copy(update={"of": new[0]})
         case _:
             return node
+
+
+def windows_in(node: Expression) -> tuple[Window, ...]:
+    """The windows in an expression. None contains another."""
+    return (node,) if isinstance(node, Window) else tuple(w for part in parts(node) for w in windows_in(part))
 
 
 def aggregates_in(node: Expression) -> tuple[Aggregate, ...]:

@@ -13,13 +13,25 @@ from cfo_kernel.data.hierarchies import Trees
 from cfo_kernel.data.join_checks import JoinProbe, join_probe
 from cfo_kernel.data.missing_entities import MissingEntities, missing_entities
 from cfo_kernel.data.nested_counts import NestedCounts, nested_counts
-from cfo_kernel.data.period_gaps import PeriodGaps, period_gaps
+from cfo_kernel.data.period_gaps import PeriodGaps, YearsBefore, period_gaps
 from cfo_kernel.data.plan import QueryPlan, aggregates_in
 from cfo_kernel.data.plan_hints import plan_hints
 from cfo_kernel.data.reading_notes import notes_on_plan
+from cfo_kernel.data.relative_periods import RelativePeriods, relative_periods
 from cfo_kernel.data.rollups import NodeSelection
 from cfo_kernel.data.tables import Tables
 from cfo_kernel.data.undefined_percentages import UndefinedPercentages, undefined_percentages
+
+Probe = (
+    AdditivityProbe
+    | JoinProbe
+    | PeriodGaps
+    | YearsBefore
+    | RelativePeriods
+    | NestedCounts
+    | MissingEntities
+    | UndefinedPercentages
+)
 
 
 @dataclass(frozen=True)
@@ -33,7 +45,7 @@ class PreparedPlan:
     """
 
     sql: str
-    probes: tuple[AdditivityProbe | JoinProbe | PeriodGaps | NestedCounts | MissingEntities | UndefinedPercentages, ...]
+    probes: tuple[Probe, ...]
     closing_dates: ClosingDates | None
     notes: tuple[str, ...]
     count_sql: str
@@ -71,6 +83,7 @@ def prepare(
         join_probe(plan, compiler),
         *period_gaps(compiler),
         *nested_counts(plan, compiler),
+        *relative_periods(plan, compiler),
         missing_entities(plan, compiler, trees),
         undefined_percentages(plan, tables, trees),
     ]

@@ -5,10 +5,11 @@ filters. In a plan over Net Income, a figure with `where` account = Operating Ex
 they are booked, not subtracted as they are in Net Income.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from cfo_kernel.data.hierarchies import Node, Tree, Trees
+from cfo_kernel.data.last_periods import last_periods
 from cfo_kernel.data.literals import condition, literal, text
 from cfo_kernel.data.plan import Aggregate, Filter, Group, QueryPlan
 from cfo_kernel.data.scope import Scope, nearest
@@ -55,12 +56,19 @@ class RollUps:
     def __init__(self, plan: QueryPlan, scope: Scope, trees: Trees) -> None:
         self._scope = scope
         self._trees = trees
+        self.last_day: Callable[[Filter, tuple[Filter, ...]], str] = _no_rows
         inside = (Filter(column=group.column, value=group.within) for group in plan.group_by if group.within)
         self.filters = (*(f for f in plan.filters if not scope.is_anti(f.column)), *inside)
         self.anti_filters = tuple(f for f in plan.filters if scope.is_anti(f.column))
 
-    def condition(self, wanted: Filter) -> str:
-        """The filter as a SQL condition, with a parent's name replaced by the keys of everything below it."""
+    def condition(self, wanted: Filter, beside: tuple[Filter, ...] = ()) -> str:
+        """The filter as a SQL condition, with a parent's name replaced by the keys of everything below it.
+
+        `beside` are the filters of the same figure.
+        """
+        if periods := last_periods(wanted):
+            ref = self._scope.find_in_filter(wanted.column)
+            return periods.condition(ref, self.last_day(wanted, beside))
         selection = self.selection(wanted)
         if selection is None or not selection.is_rolled:
             return condition(wanted, self._scope.find_in_filter(wanted.column))
@@ -167,6 +175,11 @@ class RollUps:
                 before = found.get(selection.tree.table)
                 found[selection.tree.table] = _intersection(before, selection) if before else selection
         return found
+
+
+def _no_rows(wanted: Filter, beside: tuple[Filter, ...]) -> str:
+    """Stands for the compiler's SQL for the last day with rows."""
+    raise NotImplementedError(wanted, beside)
 
 
 def _intersection(one: NodeSelection, other: NodeSelection) -> NodeSelection:

@@ -63,6 +63,7 @@ class WindowCompiler:
         self.inner_columns: dict[str, str] = {}
         self.definitions: dict[str, str] = {}
         self.steps: dict[str, WindowStep] = {}
+        self.years: dict[str, Grain] = {}
         self.nested: dict[str, tuple[Nested, str]] = {}
         for measure in plan.select:
             if isinstance(measure.expression, Aggregate):
@@ -153,6 +154,8 @@ class WindowCompiler:
             total = f"sum({value}) OVER ({_partition([self._group(n) for n in node.kept_groups])})"
             return f"CASE WHEN {total} > 0 THEN {beside} / {total} END"
         window, order = self._along(node)
+        if node.over == "previous_year":
+            return f"max({value}) OVER {self._year_before(window, order)}"
         if node.over == "running_total":
             return f"sum({value}) OVER ({window} ROWS UNBOUNDED PRECEDING)"
         step, before = self._step(window, order), f"lag({value}) OVER {window}"
@@ -172,6 +175,19 @@ class WindowCompiler:
         name = quoted(f"along_{order}")
         self.definitions[name] = f"{others} ORDER BY {quoted(order)}".strip()
         return name, order
+
+    def _year_before(self, window: str, order: str) -> str:
+        """The window that contains only the same period of the year before."""
+        step = self._step(window, order)
+        if step is None:
+            raise PlanInvalid("previous_year needs a group by week, month, quarter or year. Give the group a grain.")
+        distance = {Grain.MONTH: "12", Grain.QUARTER: "4", Grain.YEAR: "1"}.get(step.grain, "INTERVAL 364 DAY")
+        partition = self.definitions[window].rpartition("ORDER BY")[0]
+        name = quoted(f"year_before_{order}")
+        frame = f"RANGE BETWEEN {distance} PRECEDING AND {distance} PRECEDING"
+        self.definitions[name] = f"{partition}ORDER BY {step.number} {frame}"
+        self.years[name] = step.grain
+        return name
 
     def _step(self, window: str, order: str) -> WindowStep | None:
         """How the periods of a group follow each other, or None if each is compared with the previous row.

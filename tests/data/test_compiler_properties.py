@@ -81,10 +81,22 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "flag": st.booleans() | st.sampled_from(["true", "False"]),
 }
 ANY_VALUE = st.floats() | st.text(max_size=3) | st.sampled_from(["x", True, 10**60])
-PERIODS = [2024, "2024", "2024-H2", "2024-q1", "2024-02", "0001-01-01", "9999", ["2024-01", "2023"]]
+PERIODS = [
+    2024,
+    "2024",
+    "2024-H2",
+    "2024-q1",
+    "2024-02",
+    "0001-01-01",
+    "9999",
+    ["2024-01", "2023"],
+    "last 2 months",
+    "Last week",
+    "past quarter to 2024-03",
+]
 GRAINS = ["day", "week", "month", "quarter", "year"]
 OPERATORS = ["=", "!=", "<", "<=", ">", ">=", "in", "not in", "between", "like", "is null", "is not null", "in period"]
-WINDOWS = ["share_of_total", "running_total", "previous", "change", "change_percent"]
+WINDOWS = ["share_of_total", "running_total", "previous", "change", "change_percent", "previous_year"]
 NAMES = ["a", "b", "count", "sum_amount", "total"]
 ACCOUNTS = [
     {"table": "accounts", "left": "ledger.account_key", "right": "accounts.account_key"},
@@ -163,6 +175,9 @@ class Plans:
             return {"fn": self._of(list(AGGREGATES)), "of": self._expression(depth - 1), "per": per}
         function = self._of(list(AGGREGATES))
         column = self._of(COLUMNS["number"], *ANY)
+        if self._rarely():
+            days = {"column": self._of(COLUMNS["time"], "dept"), "since": self._of(["posted", "at", "2024-01-31"], "x")}
+            return {"fn": function, **days}
         return {"fn": function, "column": column, "where": [self._filter()] if self._rarely() else []}
 
     def _filter(self) -> Json:
