@@ -176,6 +176,8 @@ class Compiler:
         for measure in self.plan.select:
             if contains(measure.expression, Window):
                 windows.sql(measure.expression)
+        if not windows.years:
+            return []
         inner = self._select([f"{sql} AS {quoted(name)}" for sql, name in windows.inner_columns.items()])
         found: list[tuple[str, Grain]] = []
         for name, grain in windows.years.items():

@@ -96,7 +96,7 @@ class Join(Value):
     """Adds the rows of `table` where `left` equals `right`, and a value lies in a range (`between`).
 
     `left` is of earlier tables, `right` of this. `between`: an earlier `column` in this table's range. `anti` keeps
-    rows without a match (filters say of what).
+    rows without a match.
     """
 
     # A range may be one of accounts, or of dates at which a price is valid.
@@ -145,7 +145,7 @@ def _listed(value: Any) -> Any:
 class Aggregate(Value):
     """`fn` over the rows of a group that meet `where`.
 
-    `count_distinct` with `grain` counts periods. With `since`: days from then to `column`.
+    `count_distinct` with `grain` counts periods. `since`: days from then to `column`.
     """
 
     # `count` without `column` counts rows.
@@ -215,6 +215,17 @@ class Ratio(Value):
     base: Expression
 
 
+_SHORT_GROUPS = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "properties": {"column": {"type": "string"}, "grain": {"type": "string"}},
+        "required": ["column"],
+    },
+}
+"""The groups of a nested figure as a model sees them: without a name, because they are not columns of the result."""
+
+
 class Nested(Value):
     """`fn` over the figure `of` of each group in `per`.
 
@@ -223,7 +234,7 @@ class Nested(Value):
 
     fn: Annotated[AggregateName, WithJsonSchema({"type": "string"})]
     of: Expression
-    per: Annotated[tuple[Group, ...], BeforeValidator(_listed)]
+    per: Annotated[tuple[Group, ...], BeforeValidator(_listed), WithJsonSchema(_SHORT_GROUPS)]
 
     @property
     def function(self) -> AggregateFunction:
@@ -276,7 +287,7 @@ Expression = TypeAliasType(
 class Measure(Value):
     """A figure of the result, in the column `name`.
 
-    An expression may be another measure's name.
+    `expression` may name another measure.
     """
 
     name: str
@@ -301,7 +312,7 @@ class Order(Value):
 class LastOf(Value):
     """Keeps only the rows of the last moment in each period, or of all time.
 
-    Reads balances at the last date of each `grain`, or at the last of all dates.
+    Reads balances at the last date of each `grain`, or of all.
     """
 
     # Only rows that pass the filters determine the last moment; if every aggregate has a `where`, they must also pass
