@@ -132,7 +132,7 @@ def _parse(column: TextColumn, notation: Notation, mark: Mark, plain: PlainAmoun
     has_sides = notation in (number_grammar.sided, number_grammar.lettered)
     sign = number_grammar.sign(column.value, has_sides=has_sides)
     is_percent = notation is number_grammar.percentage
-    whole, scale, written, behind = _shape(column, mark, plain, has_sides=has_sides)
+    whole, scale, written, behind = _shape(column, mark, has_sides=has_sides, plain=plain)
     if not all(map(currencies.is_currency, (*written, *behind))):
         return None  # quantities, such as 5 kg
     if whole + scale > exact_types.MAX_DIGITS - 2:  # two digits are reserved for percentages
@@ -166,7 +166,7 @@ def _percentages(column: TextColumn, rows: SourceRows) -> Decision:
 
 
 def _shape(
-    column: TextColumn, mark: Mark, plain: PlainAmounts | None, *, has_sides: bool
+    column: TextColumn, mark: Mark, *, has_sides: bool, plain: PlainAmounts | None = None
 ) -> tuple[int, int, list[str], list[str]]:
     """The maximum numbers of digits before and after the point, and the possible currencies.
 
