@@ -277,3 +277,32 @@ async def test_a_server_whose_journal_is_locked_is_not_ready(
         assert (refused.status_code, refused.json()["code"]) == (503, "storage_failed")
         assert (await client.get("/healthz")).status_code == 200
     assert (await client.get("/readyz")).status_code == 200
+
+
+async def test_the_meaning_is_changed_only_in_the_version_that_was_read(client: httpx.AsyncClient) -> None:
+    path = "/workspaces/tiny/meaning"
+    seen = await client.get(path)
+    assert (seen.status_code, seen.headers["etag"]) == (200, f'"{seen.json()["version"]}"')
+    change = {"tables": {"ledger": {"columns": {"amount": {"role": "balance"}}}}}
+    for headers, status, code in (
+        ({}, 428, "meaning_version_missing"),
+        ({"If-Match": "*"}, 422, "invalid_input"),
+        ({"If-Match": '"0123"'}, 412, "meaning_changed"),
+    ):
+        refused = await client.patch(path, json=change, headers=headers)
+        assert (refused.status_code, refused.json()["code"]) == (status, code)
+    match = {"If-Match": seen.headers["etag"]}
+    changed = await client.patch(path, json=change, headers=match)
+    assert changed.status_code == 200
+    assert changed.headers["etag"] != seen.headers["etag"]
+    assert (await client.patch(path, json=change, headers=match)).status_code == 200  # the same request again
+    late = await client.patch(path, json={"company": "x"}, headers=match)
+    assert (late.status_code, "+        role: balance" in late.json()["detail"]) == (412, True)
+    wrong = await client.patch(path, json={"tables": {"x": {}}}, headers={"If-Match": changed.headers["etag"]})
+    assert (wrong.status_code, wrong.json()["code"]) == (422, "glossary_name_unknown")
+    assert (await client.post(f"{path}/undo", headers=match)).status_code == 412
+    undone = await client.post(f"{path}/undo", headers={"If-Match": changed.headers["etag"]})
+    assert undone.headers["etag"] == seen.headers["etag"]
+    pages = [(await client.get(f"{path}/history", params={"limit": 2})).json()]
+    pages.append((await client.get(f"{path}/history", params={"cursor": pages[0]["next_cursor"]})).json())
+    assert [one["origin"] for page in pages for one in page["items"]] == ["undo", "edit", "file"]
