@@ -84,7 +84,7 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="session")
 def _sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A workspace whose only file has been ingested, once for all tests in a process."""
+    """A workspace whose only file has been ingested and examined, once for all tests in a process."""
     folder = tmp_path_factory.mktemp("sample") / "tiny"
     (folder / "data").mkdir(parents=True)
     (folder / "data" / "ledger.csv").write_text(LEDGER)
@@ -92,6 +92,7 @@ def _sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     async def ingest() -> None:
         workspace_data = WorkspaceData(folder, query_timeout=30, ingest_timeout=60)
         assert [d.problem for d in (await workspace_data.index()).datasets] == [None]
+        await workspace_data.meaning()
         await workspace_data.close()
 
     asyncio.run(ingest())
@@ -100,13 +101,14 @@ def _sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def _ingested_company(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The sample company, whose files have been ingested, once for all tests in a process."""
+    """The sample company, whose files have been ingested and examined, once for all tests in a process."""
     folder = tmp_path_factory.mktemp("company") / COMPANY.name
     shutil.copytree(COMPANY / "data", folder / "data")
 
     async def ingest() -> None:
         workspace_data = WorkspaceData(folder, query_timeout=30, ingest_timeout=60)
         await workspace_data.index()
+        await workspace_data.meaning()
         await workspace_data.close()
 
     asyncio.run(ingest())

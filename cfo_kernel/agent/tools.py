@@ -12,6 +12,7 @@ from pydantic_ai import ModelRetry, RunContext, ToolReturn
 from pydantic_ai.toolsets import FunctionToolset
 
 from cfo_kernel.agent.json_texts import unfenced
+from cfo_kernel.agent.meaning_descriptions import with_meaning
 from cfo_kernel.agent.run_deps import TOOL_ROWS, RunDeps, call_key
 from cfo_kernel.agent.table_descriptions import described_table, listed_tables
 from cfo_kernel.agent.tool_schemas import ShortSchemas
@@ -80,7 +81,7 @@ async def list_datasets(ctx: RunContext[RunDeps]) -> dict[str, Any]:
 
 @toolset.tool
 async def get_dataset_schema(ctx: RunContext[RunDeps], dataset: str) -> dict[str, Any]:
-    """Describes tables: types, values, joins, trees, defaults, sample rows.
+    """Describes tables: types, roles, values, joins, trees, defaults, sample rows.
 
     Args:
         dataset: A dataset's id or a table's name.
@@ -96,6 +97,8 @@ async def get_dataset_schema(ctx: RunContext[RunDeps], dataset: str) -> dict[str
     for table in tables:
         sample = await retryable(deps.data.query(f'FROM "{table.name}" LIMIT 3', cap=3))
         described.append(described_table(table, deps.schema, [list(row) for row in sample.rows]))
+    if meaning := await deps.data.known_meaning():
+        described = [with_meaning(one, meaning) for one in described]
     return {"tables": described}
 
 

@@ -10,15 +10,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from cfo_kernel.data.added_rows import Groups, added_rows
+from cfo_kernel.data.added_rows import AddedRows, Groups, added_rows
 from cfo_kernel.data.compiler import Compiler
 from cfo_kernel.data.glossary import GlossaryFile, TableNotes
 from cfo_kernel.data.hierarchies import Trees
+from cfo_kernel.data.meaning_guards import guards
 from cfo_kernel.data.plan import Aggregate, Filter, Join, Measure, QueryPlan, Scalar
-from cfo_kernel.data.semantics.meaning import Role
-from cfo_kernel.data.tables import Tables
+from cfo_kernel.data.semantics.meaning import Meaning, Role
+from cfo_kernel.data.tables import Kind, Tables
 from cfo_kernel.errors import PlanInvalid
 from cfo_kernel.sql_text import indented
+
+NOT_KNOWN = Meaning()
 
 
 @dataclass(frozen=True)
@@ -32,14 +35,33 @@ class AdditivityCheck:
     figure: str
     node: Aggregate
     column: str
-    kind: Literal["balance", "default", "apart"]
+    kind: Literal["balance", "default", "apart", "running", "repeated"]
     meant: Any = None
     is_mentioned: bool = True
+    is_dated: bool = True
+    """Whether the dates of a balance are of a type that `last_of` reads."""
 
     def problem(self, found: str, groups: Sequence[str]) -> str:
         """The error message: what is wrong, and what to write instead. `found` names two of the values."""
         each = f" for each {', '.join(groups)}" if groups else ""
         match self.kind:
+            case "balance" if not self.is_dated:
+                return (
+                    f"{self.figure} would add a balance over several periods{each} ({found}): a balance is never "
+                    f"summed over time. Filter {self.column} to one of them, or group by it."
+                )
+            case "running":
+                return (
+                    f"{self.figure} would add {self.column} over several rows{each} ({found}), but it is the balance "
+                    "after each row. Filter to one row, or add up the movements instead."
+                )
+            case "repeated":
+                once = f'{{"fn": "max", "column": "{self.node.column}"}}'
+                return (
+                    f"{self.figure} would add {self.node.column} several times{each}: every row of each {self.column} "
+                    f"repeats it ({found}: keys and rows). Count it once for each: "
+                    f'{{"fn": "sum", "of": {once}, "per": [{{"column": "{self.column}"}}]}}.'
+                )
             case "balance":
                 last = f'"last_of": {{"column": "{self.column}", "grain": "quarter"}}'
                 return (
@@ -90,13 +112,21 @@ class AdditivityProbe:
 
 
 def additivity_probes(
-    plan: QueryPlan, compiler: Compiler, tables: Tables, trees: Trees, glossary: GlossaryFile
+    plan: QueryPlan,
+    compiler: Compiler,
+    tables: Tables,
+    trees: Trees,
+    glossary: GlossaryFile,
+    meaning: Meaning = NOT_KNOWN,
 ) -> list[AdditivityProbe]:
     """The probes for a plan that compiles: one for each set of groups within which figures are added."""
     by_groups: dict[Groups, list[AdditivityCheck]] = {}
     for figure, rows in added_rows(plan):
-        for check in _checks(figure, rows.node, plan, compiler, glossary):
-            groups = rows.added if check.kind == "balance" else rows.mixed
+        checks = list(_checks(figure, rows.node, plan, compiler, glossary))
+        stated = {check.column.lower() for check in checks}
+        checks += [c for c in _inferred(figure, rows, compiler, meaning) if c.column.lower() not in stated]
+        for check in checks:
+            groups = rows.mixed if check.kind in ("default", "apart") else rows.added
             if groups is not None:
                 by_groups.setdefault(groups, []).append(check)
     found = [
@@ -127,6 +157,25 @@ def _checks(
         if notes.date and compiler.scope.missing(table_name, wanted.column.partition(".")[0]) is not None:
             narrowed = node.model_copy(update={"where": (*node.where, wanted)})
             yield AdditivityCheck(figure, narrowed, f"{table_name}.{notes.date}", "balance")
+
+
+def _inferred(figure: str, rows: AddedRows, compiler: Compiler, meaning: Meaning) -> Iterator[AdditivityCheck]:
+    """The checks that follow from what the tables mean."""
+    node = rows.node
+    is_added = node.function.is_total or (rows.is_changed_by_repeats and not node.function.is_changed_by_repeats)
+    if not node.column:
+        return
+    ref = compiler.scope.find(node.column)
+    for guard in guards(ref.table.name, ref.column.name, node.function, meaning, is_added=is_added):
+        table = guard.column.partition(".")[0]
+        is_own = table.lower() == ref.table.name.lower()
+        if not is_own and (
+            compiler.scope.missing(ref.table.name, table) is None or compiler.rollups.adds_by_tree(node, table)
+        ):
+            continue
+        own = ref.table.column(guard.column.partition(".")[2])
+        is_dated = own is not None and own.kind is Kind.TIME
+        yield AdditivityCheck(figure, node, guard.column, guard.kind, is_dated=is_dated)
 
 
 def _table(node: Aggregate, compiler: Compiler) -> str:
@@ -160,9 +209,13 @@ def _probe(
         # A row without a figure adds nothing, whatever its scenario.
         filled = [Filter(column=check.node.column, op="is not null")] if check.node.column else []
         where = (*check.node.where, *filled)
-        for end, fn in (("low", "min"), ("high", "max")):
-            node = Aggregate(fn=fn, column=check.column, where=where)
-            select.append(Measure(name=f"{end}_{i}", expression=node))
+        ends = (
+            Aggregate(fn="min", column=check.column, where=where),
+            Aggregate(fn="max", column=check.column, where=where),
+        )
+        if check.kind == "repeated":
+            ends = Aggregate(fn="count_distinct", column=check.column, where=where), Aggregate(fn="count", where=where)
+        select += [Measure(name=f"{end}_{i}", expression=node) for end, node in zip(("low", "high"), ends, strict=True)]
         without = (*where, Filter(column=check.column, op="is null"))
         select.append(Measure(name=f"without_{i}", expression=Aggregate(fn="count", where=without)))
     # Each group has a name of its own: those of a nested figure may have the names of the plan's groups.
@@ -186,7 +239,11 @@ def _beyond(check: AdditivityCheck, compiler: Compiler) -> Iterator[Join]:
 
 def _found(i: int, check: AdditivityCheck) -> tuple[str, str]:
     """SQL for two different values in a group ('none' for rows without a value), and for the single value, if any."""
-    low, high = (f"low_{i}", f"high_{i}") if check.kind != "balance" else (_day(f"low_{i}"), _day(f"high_{i}"))
+    low, high = (
+        (f"low_{i}", f"high_{i}")
+        if check.kind != "balance" or not check.is_dated
+        else (_day(f"low_{i}"), _day(f"high_{i}"))
+    )
     other = f"CASE WHEN {low} <> {high} THEN CAST({high} AS VARCHAR) WHEN without_{i} > 0 THEN 'none' END"
     clash = f"min(CAST({low} AS VARCHAR) || ' and ' || {other}) AS clash_{i}"
     shared = f"min({low}) = max({high}) AND sum(without_{i}) = 0"

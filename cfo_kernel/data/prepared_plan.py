@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cfo_kernel.data.additivity import AdditivityProbe, additivity_probes
+from cfo_kernel.data.additivity import NOT_KNOWN, AdditivityProbe, additivity_probes
 from cfo_kernel.data.closing_dates import ClosingDates, closing_dates
 from cfo_kernel.data.compiler import Compiler
 from cfo_kernel.data.glossary import GlossaryFile
@@ -19,6 +19,7 @@ from cfo_kernel.data.plan_hints import plan_hints
 from cfo_kernel.data.reading_notes import notes_on_plan
 from cfo_kernel.data.relative_periods import RelativePeriods, relative_periods
 from cfo_kernel.data.rollups import NodeSelection
+from cfo_kernel.data.semantics.meaning import Meaning
 from cfo_kernel.data.tables import Tables
 from cfo_kernel.data.undefined_percentages import UndefinedPercentages, undefined_percentages
 
@@ -73,7 +74,12 @@ class PreparedPlan:
 
 
 def prepare(
-    plan: QueryPlan, tables: Tables, glossary: GlossaryFile, trees: Trees, lost: LostGuards = NONE_LOST
+    plan: QueryPlan,
+    tables: Tables,
+    glossary: GlossaryFile,
+    trees: Trees,
+    lost: LostGuards = NONE_LOST,
+    meaning: Meaning = NOT_KNOWN,
 ) -> PreparedPlan:
     """Compiles the plan and its checks. Raises `UnknownTable`, `UnknownColumn` or `PlanInvalid` if it does not fit."""
     compiler = Compiler(plan, tables, trees)
@@ -87,7 +93,7 @@ def prepare(
         missing_entities(plan, compiler, trees),
         undefined_percentages(plan, tables, trees),
     ]
-    checked = (*additivity_probes(plan, compiler, tables, trees, glossary), *(one for one in others if one))
+    checked = (*additivity_probes(plan, compiler, tables, trees, glossary, meaning), *(one for one in others if one))
     notes = (*_notes(plan, compiler), *plan_hints(plan, compiler, trees), *notes_on_plan(plan, compiler, sql))
     return PreparedPlan(
         sql, checked, closing_dates(plan, compiler, trees), tuple(dict.fromkeys(notes)), compiler.count_sql()

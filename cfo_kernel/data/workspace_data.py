@@ -81,6 +81,11 @@ _NONE: Mapping[str, Path] = {}
 _NO_ROLES: Mapping[str, Known] = {}
 _KEPT_ROLES = ("percent", "points", "count", "month")
 _MOST_FACTS = 10_000
+_PATIENCE = 10  # seconds
+_NOT_INFERRED = (
+    "It is not known yet which figures are balances, repeated values or in several currencies, because the tables are "
+    "still being examined. Check the total, or ask again later."
+)
 _MAX_EXPORTS = 2
 """How many downloads are written at the same time. Others wait."""
 _TOO_MANY_DIGITS = (
@@ -123,6 +128,7 @@ class WorkspaceData:
         self._cache = IngestCache(workspace_dir, self._ingest, ingest_timeout)
         self._meanings = MeaningCache()
         self._meaning: tuple[SchemaContext, Meaning, Meaning] | None = None
+        self._inferring: asyncio.Task[Meaning] | None = None
         self._schema: SchemaContext | None = None
         self._written: Written | None = None
         self._stamp: glossary_reader.Stamp | None = None
@@ -214,6 +220,13 @@ class WorkspaceData:
         found = library_measures(with_signs(fits, signs))
         more = tuple(measure for measure in found if measure.name.lower() not in stated)
         return meaning.model_copy(update={"measures": (*meaning.measures, *more)})
+
+    async def known_meaning(self) -> Meaning | None:
+        """The meaning, or None if it takes longer to infer than a question should wait. It goes on being inferred."""
+        if self._inferring is None or self._inferring.done():
+            self._inferring = asyncio.create_task(self.meaning())
+        done, _ = await asyncio.wait({self._inferring}, timeout=_PATIENCE)
+        return self._inferring.result() if done else None
 
     async def _rows(self, sql: str) -> Sequence[Sequence[Any]]:
         """The rows of a query that counts facts."""
@@ -315,8 +328,9 @@ class WorkspaceData:
         schema = await self.schema()
         as_json = plan.model_dump(mode="json", exclude_defaults=True)
         tables = await self._tables(plan.model_dump_json(), thread_tables)
-        ready = prepare(plan, tables, schema.glossary, schema.trees, schema.lost_guards)
-        notes = [*schema.glossary_problems[:1], *ready.notes]
+        meaning = await self.known_meaning()
+        ready = prepare(plan, tables, schema.glossary, schema.trees, schema.lost_guards, meaning or Meaning())
+        notes = [*schema.glossary_problems[:1], *ready.notes, *(() if meaning else (_NOT_INFERRED,))]
         try:
             if ready.probe_sql:
                 notes += ready.evaluate((await self.query(ready.probe_sql, cap=1, thread_tables=thread_tables)).rows[0])
@@ -429,6 +443,9 @@ class WorkspaceData:
 
     async def close(self) -> None:
         self._is_closed = True
+        if self._inferring:
+            self._inferring.cancel()
+            await asyncio.wait({self._inferring})
         await self._cache.close()
         await self._sql.close()
         await self._ingest.close()

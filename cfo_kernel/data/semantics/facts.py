@@ -8,7 +8,7 @@ from pydantic import Field
 
 from cfo_kernel.values import Value
 
-FORMAT = 1
+FORMAT = 2
 """The version of the stored facts. Raise it to have all facts counted again."""
 
 
@@ -61,6 +61,8 @@ class PanelFacts(Value):
     entity: tuple[str, ...] = ()
     dates: int = 0
     entities: int = 0
+    fill: float = 0
+    """The share of the combinations of a date and an entity that have a row."""
     unchanged: dict[str, float] = Field(default_factory=dict)
     change: dict[str, float] = Field(default_factory=dict)
     carried: tuple[tuple[str, str], ...] = ()

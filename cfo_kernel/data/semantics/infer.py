@@ -34,6 +34,7 @@ _SCALES = {
     "crores": 10**7,
 }
 _FEWEST = 5
+_MOST_SCENARIOS = 12
 _MOST_QUESTIONS = 4
 
 
@@ -126,6 +127,7 @@ def _table(context: TableContext, found: References) -> TableMeaning:
         key=parent.to_columns[0] if parent else None,
         parent=parent.columns[0] if parent else None,
         label=label,
+        scenario=_scenario(table),
         totals=any(d.kind is DecisionKind.TOTALS for d in table.decisions) and bool(context.across.periods),
         columns=tuple(_repeated(c, table, facts) for c in columns),
     )
@@ -153,6 +155,17 @@ def _kind(context: TableContext, columns: Sequence[ColumnMeaning], found: Refere
     return (TableKind.FACT, "its rows have a date") if context.axis else (TableKind.MAPPING, "its rows have no date")
 
 
+def _scenario(table: Table) -> str | None:
+    """The column whose values are scenarios, at least one of actual figures and one of plans."""
+    for column in table.columns:
+        values = [*column.values] if column.values and len(column.values) <= _MOST_SCENARIOS else []
+        actual = [value for value in values if says(value, Sense.ACTUAL)]
+        planned = [value for value in values if says(value, Sense.PLANNED)]
+        if actual and planned and {*actual, *planned} == {*values}:
+            return column.name
+    return None
+
+
 def _scaled(column: ColumnMeaning, table: Table) -> ColumnMeaning:
     """The column, with the scale that its name or the file states, such as thousands."""
     if not column.role.facts.is_measure or column.role in (Role.PERCENT, Role.RATE):
@@ -178,7 +191,9 @@ def _repeated(column: ColumnMeaning, table: Table, facts: TableFacts) -> ColumnM
     if group is None or group.groups < _FEWEST or profile is None or profile.distinct < max(_FEWEST, group.groups / 10):
         return column
     evidence = f"it has the same value in all rows of each {group.by}"
-    return column.model_copy(update={"once_for": (group.by,), "evidence": (*column.evidence, evidence)})
+    return column.model_copy(
+        update={"once_for": (group.by,), "is_repeated": True, "evidence": (*column.evidence, evidence)}
+    )
 
 
 def _is_document(name: str) -> bool:

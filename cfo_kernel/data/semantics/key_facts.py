@@ -42,6 +42,25 @@ async def keys(table: Table, ask: Ask) -> tuple[tuple[str, ...], ...]:
     return ()
 
 
+async def dated_keys(table: Table, dates: Sequence[Column], ask: Ask) -> tuple[tuple[str, ...], ...]:
+    """Keys of a date and other columns, in a table whose rows also have a number of their own."""
+    others = [c for c in table.columns if c.kind is Kind.TEXT or says(c.name, Sense.CODE)]
+    others = [c for c in others if may_be_key(c) and not c.nulls and 1 < c.distinct < table.row_count]
+    for count in (1, 2):
+        sets = [(day, *some) for day in dates for some in combinations(others[:_MOST_COLUMNS], count)][:_MOST_SETS]
+        sets = [columns for columns in sets if _combinations(columns) >= table.row_count]
+        if found := await _unique(sets, quoted(table.name), ask):
+            return tuple(tuple(c.name for c in columns) for columns in found[:_MOST_KEYS])
+    return ()
+
+
+def _combinations(columns: Sequence[Column]) -> int:
+    product = 1
+    for column in columns:
+        product *= max(column.distinct, 1)
+    return product
+
+
 def _names_rows(table: Table, column: Column) -> bool:
     """Whether a unique column may identify the rows, unlike whole numbers that are distinct by chance."""
     if not _is_figure(column) or column is table.columns[0]:
@@ -69,10 +88,7 @@ def _is_figure(column: Column) -> bool:
 def _sets(table: Table, parts: Sequence[Column], count: int) -> Iterator[tuple[Column, ...]]:
     """Sets of columns with enough combinations of values for all rows."""
     for columns in combinations(parts, count):
-        product = 1
-        for column in columns:
-            product *= max(column.distinct, 1)
-        if product >= table.row_count:
+        if _combinations(columns) >= table.row_count:
             yield columns
 
 

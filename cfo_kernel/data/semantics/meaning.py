@@ -115,6 +115,7 @@ class ColumnMeaning(Value):
     - `scale`: what one unit stands for, such as 1000 in a report in thousands. Values are never multiplied by it.
     - `once_for`: the columns that identify what the value belongs to, if it is only in the first of several rows or is
       repeated in each, such as an order's total on the order's lines.
+    - `is_repeated`: whether each of these rows has the value of `once_for`, so that a sum counts it several times.
     - `total_of`: the columns that this one adds up.
     - `period`: the period of a column that is one of several periods side by side, such as 2024-01 or 2024.
     """
@@ -130,6 +131,7 @@ class ColumnMeaning(Value):
     unit_column: str | None = None
     scale: int | None = None
     once_for: tuple[str, ...] = ()
+    is_repeated: bool = False
     total_of: tuple[str, ...] = ()
     period: str | None = None
 
@@ -154,6 +156,7 @@ class TableMeaning(Value):
     - `grain`: the columns that identify a row; empty if none do.
     - `time_axis`: the date column that says when a row belongs, unless a question names another one.
     - `parent`, `key` and `label`: the columns of a tree, if its rows form one.
+    - `scenario`: the column that tells actual figures from plans, whose values are never added up.
     - `totals`: whether some rows are totals of others.
     """
 
@@ -167,6 +170,7 @@ class TableMeaning(Value):
     key: str | None = None
     parent: str | None = None
     label: str | None = None
+    scenario: str | None = None
     totals: bool = False
     columns: tuple[ColumnMeaning, ...] = ()
 

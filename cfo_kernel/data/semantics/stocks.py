@@ -11,6 +11,8 @@ from cfo_kernel.data.semantics.words import Sense, says, word_of
 from cfo_kernel.data.tables import Column, Table
 
 _EVEN = 0.6
+_FULL = 0.6
+"""The share of dates and entities that have a row, if rows with numbers of their own are states and not events."""
 _STILL = 0.5
 _CALM = 0.12
 _WEEK = 7
@@ -31,7 +33,7 @@ def stock_evidence(table: Table, facts: TableFacts, column: Column) -> StockEvid
         if balance == column.name and not any(b == amount and a == balance for b, a in facts.running):
             return StockEvidence((f"each value is that of the previous row plus {amount}",), 0.97)
     panel = facts.panel
-    if panel is None or _has_own_number(facts):
+    if panel is None or (_has_own_number(facts) and panel.fill < _FULL):
         return None
     for closing, opening in panel.carried:
         if column.name in (closing, opening) and (says(closing, Sense.CLOSING) or says(opening, Sense.OPENING)):

@@ -19,6 +19,7 @@ _MOST_COLUMNS = 200
 _MOST_GROUPINGS = 3
 _MOST_MEASURES = 24
 _MONTH = range(28, 32)
+_WEEK, _EVEN, _FEWEST = 7, 0.6, 3
 
 
 async def table_facts(table: Table, ask: Ask) -> TableFacts:
@@ -31,12 +32,18 @@ async def table_facts(table: Table, ask: Ask) -> TableFacts:
     measures = [c for c in numbers if c.name not in wide.periods and not _names_thing(c)][:_MOST_MEASURES]
     keys = await key_facts.keys(table, ask)
     rows = await arithmetic.sample(table, measures, ask)
+    dated = await _dates(table, columns, ask)
+    if all(len(key) == 1 for key in keys):
+        spaced = [c for c in columns if c.name in dated and _may_be_snapshot(table, dated[c.name])]
+        dated_keys = await key_facts.dated_keys(table, spaced, ask) if spaced else ()
+    else:
+        dated_keys = ()
     return TableFacts(
         keys=keys,
         numbers=await _numbers(table, numbers, ask),
-        dates=await _dates(table, columns, ask),
+        dates=dated,
         groups=await _groups(table, columns, ask),
-        panel=await _panel(table, keys, measures, ask),
+        panel=await _panel(table, (*keys, *dated_keys), measures, ask),
         sums=await arithmetic.sums(table, measures, rows, ask),
         running=await arithmetic.running(table, measures, rows, ask),
         ordered=await _ordered(table, columns, ask),
@@ -47,6 +54,11 @@ def _names_thing(column: Column) -> bool:
     """Whether the numbers of a column name things, such as accounts, instead of measuring them."""
     is_named = says(column.name, Sense.CODE) or says(column.name, Sense.LINE) or is_period(column)
     return is_named and key_facts.may_be_key(column)
+
+
+def _may_be_snapshot(table: Table, when: DateFacts) -> bool:
+    """Whether many rows share each date, and the dates are weeks or months apart."""
+    return when.days > 1 and when.gap >= _WEEK and when.even >= _EVEN and table.row_count >= _FEWEST * when.days
 
 
 async def _numbers(table: Table, columns: Sequence[Column], ask: Ask) -> dict[str, NumberFacts]:
@@ -209,6 +221,7 @@ async def _panel(
     varying = tuple(pair for pair in carried if change.get(pair[0], 0) > 0 and unchanged.get(pair[0], 1) < 0.9)
     return PanelFacts(
         date=dates[0].name, entity=entity, dates=dates[0].distinct, entities=int(entities or 1),
+        fill=table.row_count / (dates[0].distinct * int(entities or 1)),
         unchanged=unchanged, change=change, carried=varying,
     )  # fmt: skip
 

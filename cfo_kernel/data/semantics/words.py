@@ -53,6 +53,7 @@ class Sense(StrEnum):
     START = "start"
     END = "end"
     PLANNED = "planned"
+    ACTUAL = "actual"
     SNAPSHOT = "snapshot"
     PERIOD_END = "period_end"
     POSTING = "posting"
@@ -63,12 +64,13 @@ class Sense(StrEnum):
 
 _WORDS: dict[Sense, str] = {
     Sense.STOCK: (
+        "reading meter_reading odometer zahlerstand portfolio pipeline open_orders open_tickets open_invoices "
         "-bestand -bestande -saldo -salden -voorraad -forderungen -verbindlichkeiten -zapas "
         "balance balances on_hand onhand in_stock stock_level stock_levels stock_qty stock_quantity stock_value"
         " work_in_progress outstanding backlog receivable receivables"
         " payable payables aum nav deferred accrued unbilled open_items exposure closing ending"
         " period_end_balance cash_position occupied_units occupied"
-        " vacant book_value carrying net_debt ageing aging overdue_amount principal loan_balance deposits_held"
+        " vacant book_value carrying net_debt ageing aging overdue_amount loan_balance deposits_held"
         " occupancy_units rent_roll total_assets liabilities equity"
         " bestand bestande lagerbestand saldo salden endbestand anfangsbestand kontostand schlussbestand forderungen"
         " verbindlichkeiten offene_posten auftragsbestand mitarbeiterbestand vorrate"
@@ -84,6 +86,7 @@ _WORDS: dict[Sense, str] = {
         " 残高 在庫 期末 期首 売掛金 買掛金 仕掛 受注残 棚卸"
     ),
     Sense.HELD: (
+        "members active_users active_members active_accounts beds customers_active "
         "stock stocks inventory headcount heads fte ftes wip ar ap mrr arr employees workforce"
         " assets active_customers"
         " active_subscribers subscribers mitarbeiterzahl kopfzahl belegschaft effectif effectifs organico plantilla"
@@ -135,11 +138,12 @@ _WORDS: dict[Sense, str] = {
         " cierre chiusura fecho encerramento eind eindsaldo utgaende koncowe koncowy 期末 次期繰越"
     ),
     Sense.RATE: (
-        "-satz -kurs -miete -tarif -koers -huur -hyra "
-        "rate rates per_hour per_day per_month monthly_fee hourly monthly daily_rate day_rate rent monthly_rent fx"
-        " satz stundensatz tagessatz tarif monatsmiete miete kurs wechselkurs taux loyer cours tasa tarifa alquiler"
-        " tipo_de_cambio tasso canone cambio taxa aluguel aluguer cambio tarief koers wisselkoers huur uurtarief"
-        " vaxelkurs hyra timpris stawka czynsz kurs_waluty レート 単位時間 家賃 為替"
+        "rate rates per_hour per_day per_month monthly_fee monthly_price monthly_rent weekly_rent day_rate"
+        " hourly_wage hourly_pay hourly_cost -satz -kurs -tarif -koers satz stundensatz tagessatz tarif monatsmiete"
+        " kurs"
+        " wechselkurs taux cours tasa tarifa tipo_de_cambio tasso cambio taxa tarief koers wisselkoers uurtarief"
+        " vaxelkurs timpris stawka kurs_waluty"
+        " レート 単位時間 為替"
     ),
     Sense.PRICE: (
         "-preis -preise -prijs -pris "
@@ -153,9 +157,9 @@ _WORDS: dict[Sense, str] = {
     Sense.PERCENT: (
         "-anteil -quote -prozent "
         "percent percentage pct % share ratio margin_pct utilisation utilization target_utilisation occupancy"
-        " occupancy_rate churn_rate probability weight ownership prozent anteil quote auslastung"
+        " occupancy_rate churn_rate probability ownership prozent anteil quote auslastung"
         " marge_pct pourcentage"
-        " pourcent part taux_d_occupation porcentaje porciento participacion percentuale quota porcentagem"
+        " pourcent taux_d_occupation porcentaje porciento participacion percentuale quota porcentagem"
         " percentagem procent aandeel andel udzial procentowy 率 割合 比率"
     ),
     Sense.COUNT: (
@@ -267,8 +271,13 @@ _WORDS: dict[Sense, str] = {
         " termino einde einddatum uitdiensttreding slut slutdatum avslutad zakonczenia data_zakonczenia"
         " 終了 終了日 退社日"
     ),
+    Sense.ACTUAL: (
+        "actual actuals act ist reel realise real reales consuntivo effettivo realizado efetivo werkelijk realisatie"
+        " utfall wykonanie rzeczywiste prior_year previous_year last_year py vorjahr 実績 前年"
+    ),
     Sense.PLANNED: (
-        "planned plan expected forecast target scheduled estimated geplant plandatum soll_datum"
+        "budget budgets reforecast outlook soll budgetiert presupuesto preventivo orcamento orcado begroting budzet"
+        " 予算 予測 見込 planned plan expected forecast target scheduled estimated geplant plandatum soll_datum"
         " prevu previsto prevista"
         " planeado previsto gepland verwacht planerad planowany planowana 予定 予定日"
     ),
