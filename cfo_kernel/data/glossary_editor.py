@@ -102,13 +102,13 @@ def _attempts(lines: list[str], value: Mapping[Any, Any], changes: Mapping[str, 
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
-    if not value:  # only comments, which ruamel.yaml attaches to a first entry
-        yield [*lines, *_dumped(YAML(), _node(_patched({}, changes)))]
-        return
     editor: Any = YAML()
     editor.preserve_quotes = True
-    editor.width = 100_000
+    editor.width = 100_000  # a quoted name that is divided over two lines is no key
     editor.indent(**_indents(lines))
+    if not value:  # only comments, which ruamel.yaml attaches to a first entry
+        yield [*lines, *_dumped(editor, _node(_patched({}, changes)))]
+        return
     try:
         document: Any = editor.load("\n".join(lines) + "\n")
         before = _dumped(editor, document)

@@ -53,6 +53,12 @@ CHANGES: dict[str, dict[str, Any]] = {
     "another value": {"company": "Yes", "tables": {"ledger": {"name": "Ours\nof old"}}},
     "a removal": {"company": None, "tables": {"ledger": {"name": None}, "accounts": {"description": None}, "x": None}},
     "another case": {"TABLES": {"Accounts": {"Columns": {"ACCOUNT": {"note": "x"}}}}},
+    "many odd names": {
+        "tables": {
+            "t": {"joins": [{"to": "a", "by": {f"No. # of {i}": f"x: {i}"}} for i in range(9)]},
+            "u": {"one_row_per": [f"Col {i} #" for i in range(40)], "columns": {"A #": {"role": "key"}, "n" * 200: {}}},
+        }
+    },
     "files": {"union": {"sales": FILES}},
     "files apart": {"union": {"sales": False}},
 }  # fmt: skip
