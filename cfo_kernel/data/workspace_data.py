@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -121,6 +122,7 @@ class WorkspaceData:
         python: PythonExecutor | None = None,
         python_timeout: float = 30,
     ) -> None:
+        self._query_timeout = query_timeout
         self._data_dir = workspace_dir / "data"
         self._files = file_workers_dir(workspace_dir)
         self._ingest = FileWorkers(self._files)
@@ -259,8 +261,11 @@ class WorkspaceData:
         """The glossary without joins that do not hold, the joins that do, and the faults of the others."""
         joins: list[JoinMeaning] = []
         wrong: dict[tuple[str, int], GlossaryProblem] = {}
+        deadline = time.monotonic() + self._query_timeout
         for stated in join_counts(glossary, tables):
             try:
+                if time.monotonic() > deadline:  # every question waits for these checks
+                    raise QueryTimeout("the checks of the joins before it took too long.")
                 [row] = (await self.query(stated.sql, cap=1)).rows
                 problem = stated.problem(row)
             except (QueryTimeout, QueryOutOfMemory, SqlInvalid, QueryFailed) as error:

@@ -42,7 +42,7 @@ class GlossaryEdits:
                 changed = await asyncio.to_thread(glossary_editor.edited, text, changes)
                 if changed == text:  # also for a request that is sent again because its answer was lost
                     return
-                self._check_version(text, version, changes)
+                await asyncio.to_thread(self._check_version, text, version, changes)
                 await self._check(text, changed)
                 await asyncio.to_thread(self._versions.replace, text, changed, "edit")
 
@@ -60,7 +60,7 @@ class GlossaryEdits:
         with storage_errors(_NOT_STORED):
             async with self._versions.locked():
                 text = await self.text()
-                self._check_version(text, version, {})
+                await asyncio.to_thread(self._check_version, text, version, {})
                 earlier = await asyncio.to_thread(self._versions.before_last_edit, text)
                 await asyncio.to_thread(self._versions.replace, text, earlier, "undo")
 
@@ -94,9 +94,8 @@ class GlossaryEdits:
         if earlier is not None:
             shown = f"What changed:\n{difference(earlier, text)}"
         else:
-            now = json.dumps(
-                _same_keys(glossary_reader.read_text(text).value, changes), default=str, ensure_ascii=False
-            )
+            same = _same_keys(glossary_reader.read_text(text).value, changes)
+            now = json.dumps(_with_text_keys(same), default=str, ensure_ascii=False)
             shown = f"The same entries are now: {now[:_MOST_SHOWN]}"
         message = f"The glossary was changed after you had read it. Read it again, then make your change. {shown}"
         raise MeaningChanged(message, version=version_of(text))
@@ -112,6 +111,15 @@ class GlossaryEdits:
 
 def _refused(code: str, problem: str) -> CfoError:
     return restored(code, f"{problem[:1].upper()}{problem[1:]}. Nothing was changed: correct it and try again.")
+
+
+def _with_text_keys(value: Any) -> Any:
+    """The value in a form that JSON can show: in YAML, a key may also be a date or bytes."""
+    if isinstance(value, dict):
+        return {str(key): _with_text_keys(entry) for key, entry in cast("dict[Any, Any]", value).items()}
+    if isinstance(value, list):
+        return [_with_text_keys(entry) for entry in cast("list[Any]", value)]
+    return value
 
 
 def _same_keys(value: Any, changes: Mapping[str, Any]) -> Any:

@@ -25,6 +25,8 @@ from cfo_kernel.errors import NothingToUndo, StorageFailed
 MOST_VERSIONS = 50
 _RETRY = 0.02
 _MOST_LINES = 60
+_LONGEST_LINE = 300
+_MOST_COMPARED = 1_000
 Origin = Literal["file", "edit", "undo"]
 _NAME = re.compile(rf"(\d{{6,9}})-({'|'.join(get_args(Origin))})-([0-9a-f]{{16}})\.yaml")
 
@@ -56,9 +58,30 @@ class StoredVersion:
 
 def difference(old: str, new: str) -> str:
     """The lines that differ, as people read them in a diff."""
-    lines = [*unified_diff(old.splitlines(), new.splitlines(), n=1, lineterm="")][2:]
+    before, after = old.splitlines(), new.splitlines()
+    same = next(
+        (i for i, (a, b) in enumerate(zip(before, after, strict=False)) if a != b), min(len(before), len(after))
+    )
+    start, kept = max(same - 1, 0), min(len(before), len(after)) - same
+    ends = zip(before[::-1][:kept], after[::-1][:kept], strict=True)
+    end = max(next((i for i, (a, b) in enumerate(ends) if a != b), kept) - 1, 0)
+    before, after = before[start : len(before) - end], after[start : len(after) - end]
+    if max(len(before), len(after)) <= _MOST_COMPARED:
+        lines = [*unified_diff(before, after, n=1, lineterm="")][2:]
+        lines = [_moved(line, start) for line in lines]
+    else:  # difflib takes minutes for thousands of lines that repeat
+        lines = [f"@@ -{start + 1},{len(before)} +{start + 1},{len(after)} @@"]
+        lines += [*(f"-{line}" for line in before[: _MOST_LINES // 2]), *(f"+{line}" for line in after)]
     more = [f"... and {len(lines) - _MOST_LINES} more lines"] if len(lines) > _MOST_LINES else []
-    return "\n".join([*lines[:_MOST_LINES], *more])
+    shown = (line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}..." for line in lines[:_MOST_LINES])
+    return "\n".join([*shown, *more])
+
+
+def _moved(line: str, by: int) -> str:
+    """A line of a diff whose texts began `by` lines later than the whole texts."""
+    if not line.startswith("@@ "):
+        return line
+    return re.sub(r"([-+])(\d+)", lambda found: f"{found[1]}{int(found[2]) + by}", line)
 
 
 class GlossaryVersions:

@@ -9,7 +9,7 @@ import pytest
 
 from cfo_kernel import Workbench
 from cfo_kernel.errors import MeaningChanged, NothingToUndo, StorageFailed
-from cfo_kernel.workbench.glossary_versions import MOST_VERSIONS, GlossaryVersions, version_of
+from cfo_kernel.workbench.glossary_versions import MOST_VERSIONS, GlossaryVersions, difference, version_of
 
 Make = Callable[..., Workbench]
 FIRST = "# ours\ncompany: Tiny\n"
@@ -104,3 +104,34 @@ async def test_links_are_not_followed(root: Path, tmp_path: Path, make_workbench
         with pytest.raises(StorageFailed, match="is a link"):
             await ws.set_meaning({"company": "x"}, version=(await ws.meaning()).version)
     assert list(elsewhere.iterdir()) == []
+
+
+@pytest.mark.parametrize("entry", ["2024-01-01: x", "!!binary aGk=: x", "1.5: x", "null: x"])
+async def test_a_conflict_shows_entries_with_any_keys(root: Path, make_workbench: Make, entry: str) -> None:
+    (root / "tiny" / "data" / "datasets.yaml").write_text(f"company: Tiny\ntables:\n  {entry}\n")
+    async with make_workbench() as wb:
+        ws = await wb.workspace("tiny")
+        with pytest.raises(MeaningChanged, match="The same entries are now"):
+            await ws.set_meaning({"tables": None}, version="0" * 16)
+
+
+def test_a_difference_of_thousands_of_repeated_lines_is_not_aligned() -> None:
+    """difflib would take minutes for it."""
+    old = [f"#{i % 110}" for i in range(20_000)]
+    new = [line.replace("7", "x") for line in old]
+    shown = difference("\n".join(old), "\n".join(new)).splitlines()
+    assert shown[0].startswith("@@ -7,")
+    assert shown[2] == "-#7"
+    assert "+#x" in shown
+    assert len(shown) == 61
+    assert shown[-1].endswith("more lines")
+
+
+def test_a_difference_names_the_lines_of_the_whole_text_and_cuts_long_ones() -> None:
+    old = "".join(f"line {i}\n" for i in range(3_000))
+    new = old.replace("line 1500\n", f"{'x' * 5_000}\n")
+    head, *lines = difference(old, new).splitlines()
+    assert head == "@@ -1500,3 +1500,3 @@"
+    assert lines == [" line 1499", "-line 1500", f"+{'x' * 299}...", " line 1501"]
+    assert difference(old, old) == ""
+    assert difference("", "a") == "@@ -0,0 +1 @@\n+a"

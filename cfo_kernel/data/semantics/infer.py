@@ -187,7 +187,7 @@ def _repeated(column: ColumnMeaning, table: Table, facts: TableFacts) -> ColumnM
     if column.role not in (Role.FLOW, Role.AMOUNT) or column.once_for:
         return column
     group = next((g for g in facts.groups if column.column in g.constant and (g.once or _is_document(g.by))), None)
-    profile = table.column(column.column)
+    profile = table.column(column.column) if group else None
     if group is None or group.groups < _FEWEST or profile is None or profile.distinct < max(_FEWEST, group.groups / 10):
         return column
     evidence = f"it has the same value in all rows of each {group.by}"

@@ -10,6 +10,7 @@ from cfo_kernel.data.tables import Tables
 
 _SHARE = 0.9
 _FEWEST = 3
+_MOST_PLACES = 1_000
 
 
 def joins(meanings: Sequence[TableMeaning], found: References, relations: RelationFacts) -> Iterator[JoinMeaning]:
@@ -99,11 +100,13 @@ def _shared(tables: Tables, meanings: Sequence[TableMeaning], taken: set[str]) -
     """Text columns in several tables with the same name and nearly the same values."""
     places: list[tuple[str, str, Mapping[str, int]]] = []
     for meaning in meanings:
+        profiles = {c.name: c for c in tables[meaning.table].columns}
         for column in meaning.columns:
-            profile = tables[meaning.table].column(column.column)
+            profile = profiles.get(column.column)
             may_be = column.role in (Role.ATTRIBUTE, Role.NAME, Role.CODE, Role.KEY)
             if may_be and profile and profile.values and len(profile.values) >= _FEWEST:
                 places.append((meaning.table, column.column, profile.values))
+    del places[_MOST_PLACES:]  # each is compared with all others
     while places:
         table, name, values = places.pop(0)
         same = [p for p in places if p[0] != table and about_same(p[1], name) and _overlap(values, p[2])]

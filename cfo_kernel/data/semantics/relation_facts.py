@@ -1,16 +1,21 @@
 """Counts the values that several tables have in common: columns that refer to others, and ranges of codes."""
 
+import asyncio
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import chain, islice
 
 from cfo_kernel.data.semantics.facts import Between, Inclusion, RelationFacts, TableFacts
 from cfo_kernel.data.semantics.key_facts import Ask, may_be_key
-from cfo_kernel.data.semantics.words import Sense, about_same, says
+from cfo_kernel.data.semantics.words import Sense, about_same, says, subject
 from cfo_kernel.data.tables import Column, Kind, Table, Tables
+from cfo_kernel.errors import QueryError
 from cfo_kernel.sql_text import quoted
 
 _MOST_PAIRS = 400
+_MOST_COMPARED = 200_000
+_FEWEST_COMPARED = 50
+_MOST_RANGES = 40
 _BATCH = 8
 _FEW = 20
 _DENSE = 0.5
@@ -20,7 +25,7 @@ Place = tuple[Table, Column]
 async def relation_facts(tables: Tables, facts: Mapping[str, TableFacts], ask: Ask) -> RelationFacts:
     """The facts about all tables together. Raises a `QueryError` if their rows cannot be read."""
     everything = list(tables.values())
-    pairs = list(islice(_pairs(everything, facts), _MOST_PAIRS))
+    pairs = await asyncio.to_thread(likely_pairs, everything, facts)
     inclusions = [counted for source, target in pairs if (counted := _from_profiles(source, target))]
     known = {(i.table, i.columns, i.to_table, i.to_columns) for i in inclusions}
     left = [
@@ -43,23 +48,35 @@ def identities(table: Table, facts: TableFacts) -> Iterator[Column]:
     yield from (c for name in dict.fromkeys(names) if (c := table.column(name)))
 
 
-def _pairs(tables: Sequence[Table], facts: Mapping[str, TableFacts]) -> Iterator[tuple[Place, Place]]:
-    """Pairs of a column and a column of identities that it may refer to, the most likely first."""
+def likely_pairs(tables: Sequence[Table], facts: Mapping[str, TableFacts]) -> list[tuple[Place, Place]]:
+    """Pairs of a column and a column of identities that it may refer to, the most likely first.
+
+    With many columns, not each is compared with each identity, but those with a word in common first.
+    """
+    places = [(t, c) for t in tables for c in t.columns if may_be_key(c) and c.distinct]
+    keys = [(t, c) for t in tables for c in identities(t, facts[t.name])]
+    each = max(_MOST_COMPARED // max(len(keys), 1), _FEWEST_COMPARED)
+    by_word: dict[str, list[Place]] = {}
+    if len(places) > each:
+        for place in places:
+            for word in subject(place[1].name):
+                by_word.setdefault(word, []).append(place)
     found: list[tuple[int, Place, Place]] = []
-    for target in tables:
-        for key in identities(target, facts[target.name]):
-            for table in tables:
-                for column in table.columns:
-                    if (table is target and column is key) or not _may_refer(column, key, target):
-                        continue
-                    is_named = about_same(column.name, key.name) or about_same(column.name, target.name)
-                    found.append((0 if is_named else 1, (table, column), (target, key)))
-    for _, source, target in sorted(found, key=lambda one: one[0]):
-        yield source, target
+    for target, key in keys:
+        words = subject(key.name) | subject(target.name)
+        near = chain.from_iterable(by_word.get(word, ()) for word in sorted(words))
+        for table, column in islice(chain(near, places), each) if by_word else places:
+            if (table is target and column is key) or not _may_refer(column, key, target):
+                continue
+            is_named = about_same(column.name, key.name) or about_same(column.name, target.name)
+            found.append((0 if is_named else 1, (table, column), (target, key)))
+    pairs = ((source, target) for _, source, target in sorted(found, key=lambda one: one[0]))
+    different = {(s[0].name, s[1].name, t[0].name, t[1].name): (s, t) for s, t in pairs}
+    return list(islice(different.values(), _MOST_PAIRS))
 
 
 def _may_refer(column: Column, key: Column, target: Table) -> bool:
-    if not may_be_key(column) or not column.distinct or not column.is_comparable(key):
+    if not column.is_comparable(key):
         return False
     if column.kind is Kind.TIME:
         return column.type == key.type and key.distinct == target.row_count
@@ -126,8 +143,20 @@ def _distinct(table: Table, column: Column) -> str:
 
 
 async def _between(tables: Sequence[Table], facts: Mapping[str, TableFacts], ask: Ask) -> list[Between]:
-    """For columns that may refer to the ranges of another table, how many values lie in a range."""
+    """For columns that may refer to the ranges of another table, how many values lie in a range.
+
+    Ranges that take too long to compare are left out with those after them, because each would take as long.
+    """
     found: list[Between] = []
+    try:
+        for place, target, low, high in islice(_ranges(tables, facts), _MOST_RANGES):
+            found.append(await _lies(*place, target, low, high, ask))
+    except QueryError:
+        return found
+    return found
+
+
+def _ranges(tables: Sequence[Table], facts: Mapping[str, TableFacts]) -> Iterator[tuple[Place, Table, Column, Column]]:
     for target in tables:
         for first, second in facts[target.name].ordered:
             low, high = target.column(first), target.column(second)
@@ -136,8 +165,7 @@ async def _between(tables: Sequence[Table], facts: Mapping[str, TableFacts], ask
             for table in tables:
                 for column in table.columns if table is not target else ():
                     if may_be_key(column) and column.is_comparable(low) and about_same(column.name, first):
-                        found.append(await _lies(table, column, target, low, high, ask))
-    return found
+                        yield (table, column), target, low, high
 
 
 async def _lies(table: Table, column: Column, target: Table, low: Column, high: Column, ask: Ask) -> Between:
