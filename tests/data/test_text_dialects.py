@@ -146,4 +146,4 @@ def test_a_journal_printed_in_pages(ingest: Ingest, head: list[str], *, has_name
     assert [row[3] for row in table.rows] == [cells[3] for cells in JOURNAL]
     assert [table.types[name][:4] for name in ("Date", "Debit", "Credit")] == ["DATE", "DECI", "DECI"]
     assert table.rows[0][5] == 1200
-    assert any("pages were left out" in note for note in table.notes)
+    assert any("of page headers or footers were left out" in note for note in table.notes)
