@@ -32,7 +32,7 @@ def guards(
         return
     if is_added:
         yield from _of_balance(known, found)
-    if function.is_total and found.is_repeated and len(found.once_for) == 1:
+    if function.is_total and len(found.once_for) == 1:
         yield Guard(f"{known.table}.{found.once_for[0]}", "repeated")
     # The glossary may name a currency in another table, for amounts that people do add up.
     for name in dict.fromkeys(filter(None, (found.unit_column, known.scenario))):
