@@ -55,7 +55,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "another case": {"TABLES": {"Accounts": {"Columns": {"ACCOUNT": {"note": "x"}}}}},
     "many odd names": {
         "tables": {
-            "t": {"joins": [{"to": "a", "by": {f"No. # of {i}": f"x: {i}"}} for i in range(9)]},
+            "t": {"joins": [{"to": "a", "by": {f"{'N' * i} # no": f"{'N' * i} # no"}} for i in range(1, 30)]},
             "u": {"one_row_per": [f"Col {i} #" for i in range(40)], "columns": {"A #": {"role": "key"}, "n" * 200: {}}},
         }
     },

@@ -27,7 +27,7 @@ def _table(table: TableMeaning, meaning: Meaning, glossary: GlossaryFile) -> dic
         found["one_row_per"] = list(table.grain)
     if notes.date is None and table.time_axis:
         found["date"] = table.time_axis
-    joins = [_join(join) for join in meaning.joins if join.table == table.table and join.source == "inferred"]
+    joins = [_join(join) for join in meaning.joins if _is_statable(join, table)]
     if joins and not notes.joins:  # a list is replaced as a whole
         found["joins"] = joins
     columns = {
@@ -36,6 +36,12 @@ def _table(table: TableMeaning, meaning: Meaning, glossary: GlossaryFile) -> dic
         if (entries := _column(column, glossary.column(table.table, column.column), table.table))
     }
     return {**found, "columns": columns} if columns else found
+
+
+def _is_statable(join: JoinMeaning, table: TableMeaning) -> bool:
+    """Whether the join was inferred for the table, by its own columns alone. Others cannot be written there."""
+    own = [*(left for left, _ in join.equal), *filter(None, [join.column])]
+    return join.table == table.table and join.source == "inferred" and all(table.column(name) for name in own)
 
 
 def _join(join: JoinMeaning) -> dict[str, Any]:
