@@ -33,7 +33,7 @@ class Record:
 class Records(Iterator[Record]):
     """Parses lines, without their line endings, into rows.
 
-    A row of several lines can be undone, to read each line as a row.
+    A row that spans several lines can be split again, so that each line is read as its own row.
     """
 
     def __init__(self, lines: Iterable[str], dialect: Dialect, first_line: int = 1) -> None:

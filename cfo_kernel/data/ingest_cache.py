@@ -121,7 +121,7 @@ class IngestCache:
                 self._note_change()
 
     async def read_again(self, name: str) -> None:
-        """Reads a file with a problem again, for example because its reading was stopped.
+        """Tries again to read a file that has a problem, or whose reading was stopped.
 
         Raises `OSError` or `StorageFailed`.
         """

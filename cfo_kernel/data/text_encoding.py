@@ -194,7 +194,7 @@ def _add_lines(lines: list[int], text: str, wanted: re.Pattern[str], line: int) 
 
 
 def _copied(path: Path, encoding: str, scratch: Path, changed: Callable[[str], str]) -> Text:
-    """A copy in UTF-8 without NULs and inner byte order marks."""
+    """A copy in UTF-8, without NULs or embedded byte order marks."""
     copy = scratch / "decoded.csv"
     mark = _MARK_IN_CP1252 if encoding == "cp1252" else _MARK
     nuls = marks = 0

@@ -39,7 +39,7 @@ class ColumnStatistics:
         return column.values if column else ColumnValues()
 
     def are_months(self, position: int) -> bool:
-        """Whether all dates of a column are the first day of a month."""
+        """Whether every date in a column is the first day of a month."""
         return self._months.get(position, False)
 
 

@@ -131,14 +131,14 @@ class RemoteWorkspace:
         )
 
     async def stop_reading(self, file: str) -> None:
-        """Stops the reading of a file, which is then listed without tables until `read_again`.
+        """Stops reading a file, which is then listed without tables until `read_again`.
 
-        A file that is already read is not changed. Raises `FileNotFound`.
+        A file that has already been read is not affected. Raises `FileNotFound`.
         """
         await self._client.request("POST", f"{self._path}/data/{segment(file, not_found.file(file))}/stop-reading")
 
     async def read_again(self, file: str) -> None:
-        """Reads a file again whose reading was stopped or failed. A file that is already read is not changed.
+        """Reads a file again whose reading was stopped or failed. A file that has already been read is not affected.
 
         Raises `FileNotFound`.
         """
@@ -151,7 +151,7 @@ class RemoteWorkspace:
         return await self._client.fetch(_dataset, "GET", path, read_timeout=SLOW_READ_TIMEOUT)
 
     async def glossary(self, *, wait: float = LIST_WAIT) -> Glossary:
-        """Returns the glossary in `data/datasets.yaml`, with example questions and its faults.
+        """Returns the glossary in `data/datasets.yaml`, with example questions and any problems found in it.
 
         It says nothing about the tables of files that are still being read after `wait` seconds.
         """

@@ -145,7 +145,7 @@ class GlossaryVersions:
                 undone -= 1
             else:
                 return earlier.text()
-        raise NothingToUndo("All changes of the glossary that are kept have been undone.")
+        raise NothingToUndo("All saved changes to the glossary have already been undone.")
 
     def replace(self, old: str, new: str, origin: Origin) -> None:
         """Keeps `old` if it is not kept yet, then puts `new` in its place. Raises `OSError` and changes nothing."""

@@ -147,16 +147,16 @@ class EmbeddedWorkspace:
         return listings.datasets(await self._engine.use().data(self._row).datasets(wait=wait))
 
     async def stop_reading(self, file: str) -> None:
-        """Stops the reading of a file, which is then listed without tables until `read_again`.
+        """Stops reading a file, which is then listed without tables until `read_again`.
 
-        A file that is already read is not changed. Raises `FileNotFound` or `StorageFailed`.
+        A file that has already been read is not affected. Raises `FileNotFound` or `StorageFailed`.
         """
         workspace_data, path = self._engine.use().data(self._row), self._file(file)
         with storage_errors(f"{file} cannot be stopped"):
             await workspace_data.stop_reading(path.name)
 
     async def read_again(self, file: str) -> None:
-        """Reads a file again whose reading was stopped or failed. A file that is already read is not changed.
+        """Reads a file again whose reading was stopped or failed. A file that has already been read is not affected.
 
         Raises `FileNotFound` or `StorageFailed`.
         """
@@ -173,7 +173,7 @@ class EmbeddedWorkspace:
         raise UnknownTable(message)
 
     async def glossary(self, *, wait: float = LIST_WAIT) -> Glossary:
-        """Returns the glossary in `data/datasets.yaml`, with example questions and its faults.
+        """Returns the glossary in `data/datasets.yaml`, with example questions and any problems found in it.
 
         It says nothing about the tables of files that are still being read after `wait` seconds.
         """

@@ -53,14 +53,14 @@ async def delete_file(workspace: WorkspaceDep, name: str) -> None:
 async def stop_reading(workspace: WorkspaceDep, name: str) -> None:
     """Stops the reading of a file, which is then listed without tables until it is read again.
 
-    A file that is already read is not changed.
+    A file that has already been read is not affected.
     """
     await workspace.stop_reading(name)
 
 
 @router.post("/data/{name}/read-again", status_code=204, responses=may(404, 409, 422))
 async def read_again(workspace: WorkspaceDep, name: str) -> None:
-    """Reads a file again whose reading was stopped or failed. A file that is already read is not changed."""
+    """Reads a file again whose reading was stopped or failed. A file that has already been read is not affected."""
     await workspace.read_again(name)
 
 

@@ -112,7 +112,7 @@ class Beside:
                 comma or draft.asks(Ask.COMPARE) or any(m.is_ask(*_LISTING) for m in between)
             ):
                 raise NotUnderstood(
-                    f"I do not know how {one.name.value} and {other.name.value} belong together: "
+                    f"I do not know how {one.name.value} and {other.name.value} are related: "
                     "as a list, as a condition, or as a part and its whole."
                 )
 

@@ -73,7 +73,7 @@ class Reading:
     """A question in which every word was understood.
 
     - `moment`: the figure is wanted at the end of its period.
-    - `balance`, `spoken_of`: the question calls the figure a balance, or a cost or an earning.
+    - `balance`, `spoken_of`: the question calls the figure a balance, a cost or earnings.
     - `units_only`: the question asks 'how many', so only units are counted.
     - `apart`: names that get a column each, because their roll-ups overlap.
     - `when_at`: the position of the period in the question's text.

@@ -109,7 +109,7 @@ def _named(column: Column, facts: TableFacts) -> DateMeaning:
 
 
 def time_axis(table: Table, facts: TableFacts, found: Mapping[str, DateMeaning]) -> tuple[str | None, tuple[str, ...]]:
-    """The date column that says when a row belongs, and other columns that would do as well."""
+    """The date column that places a row in time, and other columns that would do just as well."""
     if facts.panel and facts.panel.date in found and any(facts.panel.date in key for key in facts.keys):
         return facts.panel.date, ()
     ranked: list[tuple[int, bool, int, str]] = []
