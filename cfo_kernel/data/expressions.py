@@ -114,7 +114,9 @@ class ExpressionCompiler:
     def _days(self, node: Aggregate, column: str, since: str) -> str:
         """SQL for the days between two dates: columns, or a column and a date since then."""
         if node.grain:
-            raise PlanInvalid(f"{node.fn} with `since` is computed from numbers of days, which have no grain. Remove the grain.")
+            raise PlanInvalid(
+                f"{node.fn} with `since` is computed from numbers of days, which have no grain. Remove the grain."
+            )
         try:
             start = self.time(since).sql
         except UnknownColumn:
