@@ -1,5 +1,6 @@
 """Finds sums across the columns of a table: totals of other columns, and balances that run from row to row."""
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from itertools import combinations, pairwise
 
@@ -35,7 +36,8 @@ async def sample(table: Table, columns: Sequence[Column], ask: Ask) -> Sample:
 
 async def sums(table: Table, columns: Sequence[Column], rows: Sample, ask: Ask) -> tuple[SumFact, ...]:
     """The columns that are the sum of others in every row. Candidates come from a sample, and all rows confirm them."""
-    found = list(candidates([c.name for c in columns], rows))[:_MOST_FOUND] if len(columns) > 2 else []
+    names = [c.name for c in columns]
+    found = (await asyncio.to_thread(lambda: [*candidates(names, rows)]))[:_MOST_FOUND] if len(columns) > 2 else []
     if not found:
         return ()
     wrong = ", ".join(f"count(*) FILTER (abs({_difference(fact)}) > {_CENT})" for fact in found)

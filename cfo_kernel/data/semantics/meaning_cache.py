@@ -6,6 +6,8 @@ first file, under a hash of all files, so that they are removed with it.
 
 import asyncio
 import hashlib
+import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +27,7 @@ from cfo_kernel.errors import QueryError
 from cfo_kernel.values import Value
 
 _Facts = TypeVar("_Facts", TableFacts, RelationFacts)
+_MOST_BYTES = 20_000_000
 _AT_ONCE = 1  # a second SQL worker takes longer to start than the queries of most workspaces
 
 
@@ -51,6 +54,9 @@ class MeaningCache:
                 self._index, self._meaning = index, Meaning()
             if self._index is not index:
                 facts, relations = await asyncio.to_thread(self._stored, index)
+                known = await asyncio.to_thread(_inferred, index, facts, relations)
+                if known is None:
+                    facts, relations = {}, None
                 missing = [name for name in index.tables if index.tables[name].name not in facts]
                 limit = asyncio.Semaphore(_AT_ONCE)
 
@@ -64,9 +70,10 @@ class MeaningCache:
                     await asyncio.to_thread(_store, _beside(index.files[table.name]), facts[table.name])
 
                 await asyncio.gather(*map(count, missing))
-                if relations is None:
-                    relations = await self._relations(index, facts, ask)
-                self._meaning = await asyncio.to_thread(infer, index.tables, facts, relations)
+                if known is None or missing or relations is None:
+                    relations = relations or await self._relations(index, facts, ask)
+                    known = await asyncio.to_thread(infer, index.tables, facts, relations)
+                self._meaning = known
                 self._index = index
             return self._meaning
 
@@ -94,9 +101,21 @@ def _beside(file: Path) -> Path:
     return file.with_suffix(".facts.json")
 
 
+def _inferred(index: DatasetIndex, facts: Mapping[str, TableFacts], relations: RelationFacts | None) -> Meaning | None:
+    """The meaning by stored facts. None if they are not about these tables: anything may have changed the files."""
+    try:
+        return infer(index.tables, facts, relations or RelationFacts())
+    except (LookupError, ValueError, ArithmeticError, TypeError, AttributeError):
+        return None
+
+
 def _read(path: Path, kind: type[_Facts]) -> _Facts | None:
     try:
-        found = kind.model_validate_json(path.read_bytes())
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return None
+            found = kind.model_validate_json(file.read(_MOST_BYTES))
     except (OSError, ValidationError):
         return None
     return found if found.format == FORMAT else None
