@@ -1,13 +1,17 @@
 """Changes of the glossary: one after the other, kept, and undone one by one."""
 
 import asyncio
+import itertools
 import re
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from cfo_kernel import Workbench
+from cfo_kernel.data import workspace_data
+from cfo_kernel.data.workspace_data import WorkspaceData
 from cfo_kernel.errors import MeaningChanged, NothingToUndo, StorageFailed
 from cfo_kernel.workbench.glossary_versions import MOST_VERSIONS, GlossaryVersions, difference, version_of
 
@@ -135,3 +139,23 @@ def test_a_difference_names_the_lines_of_the_whole_text_and_cuts_long_ones() -> 
     assert lines == [" line 1499", "-line 1500", f"+{'x' * 299}...", " line 1501"]
     assert difference(old, old) == ""
     assert difference("", "a") == "@@ -0,0 +1 @@\n+a"
+
+
+async def test_joins_that_take_long_to_check_do_not_stall_a_workspace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every question waits for these checks, so together they take little more than one query may take."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a.csv").write_text("x,y\n1,2\n2,3\n")
+    (tmp_path / "data" / "b.csv").write_text("x,z\n1,5\n2,6\n")
+    (tmp_path / "data" / "datasets.yaml").write_text("tables: {a: {joins: [{to: b, by: x}, {to: b, by: x}]}}")
+    clock = SimpleNamespace(monotonic=itertools.count(0, 20).__next__)
+    monkeypatch.setattr(workspace_data, "time", clock)
+    data = WorkspaceData(tmp_path, query_timeout=30, ingest_timeout=60)
+    try:
+        schema = await data.schema()
+    finally:
+        await data.close()
+    assert len(schema.joins) == 1
+    assert "cannot be checked" in schema.glossary_problems[0]
+    assert "too long" in schema.glossary_problems[0]
