@@ -36,6 +36,9 @@ async def test_balances_flows_and_references_are_told_from_each_other(data: Work
     meaning = await data.meaning()
     staffing = meaning.table("staffing")
     assert staffing is not None
+    sites = meaning.table("sites")
+    assert sites is not None
+    assert sites.evidence == ("each Site No is one row",)
     assert staffing.kind is TableKind.SNAPSHOT
     assert (staffing.grain, staffing.time_axis) == (("Month End", "Site No"), "Month End")
     roles = {column.column: column.role for column in staffing.columns}

@@ -151,7 +151,9 @@ def _kind(context: TableContext, columns: Sequence[ColumnMeaning], found: Refere
         return TableKind.FACT, f"its rows have figures and a date ({context.axis})"
     if len(context.key) == 1 or context.table.name in found.targets():
         is_thing = not context.axis or not figures
-        return (TableKind.DIMENSION if is_thing else TableKind.FACT), f"each {context.key[:1] or 'row'} is one row"
+        return (
+            TableKind.DIMENSION if is_thing else TableKind.FACT
+        ), f"each {''.join(context.key[:1]) or 'row'} is one row"
     return (TableKind.FACT, "its rows have a date") if context.axis else (TableKind.MAPPING, "its rows have no date")
 
 
