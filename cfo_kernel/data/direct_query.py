@@ -45,6 +45,12 @@ def is_direct(message: str) -> bool:
     return found is not None and (found[1].upper() != "PLAN" or message[found.end() :].lstrip().startswith("{"))
 
 
+def sql_in(message: str) -> str | None:
+    """The SQL in a message that begins with `SQL:`, or None."""
+    found = _PREFIX.match(message)
+    return message[found.end() :] if found and found[1].upper() == "SQL" else None
+
+
 def read_direct(message: str) -> Direct:
     """Reads the query from a message that contains one. Raises `PlanInvalid` if its plan is not valid."""
     found = _PREFIX.match(message)

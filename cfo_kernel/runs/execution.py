@@ -9,7 +9,7 @@ from typing import Any
 from cfo_kernel import events
 from cfo_kernel.agent.models import Models
 from cfo_kernel.data.dataset_index import all_read, at_once
-from cfo_kernel.data.direct_query import is_direct, read_direct
+from cfo_kernel.data.direct_query import is_direct, sql_in
 from cfo_kernel.errors import CfoError, InternalError, RunCancelled, RunTimeout
 from cfo_kernel.replies import Problem
 from cfo_kernel.runs.journal import Journal, RunRow
@@ -59,7 +59,7 @@ async def _answer(
 ) -> RunEntry:
     # The imports and the history are loaded in a thread, to keep the loop responsive while the SQL worker starts.
     history = None if is_direct(run.message) else context.history
-    sql = read_direct(run.message).sql if history is None else None
+    sql = sql_in(run.message)
     until = at_once if sql else all_read  # SQL names its tables, and waits only for them
     with reading_reported(context.data, recorder.progress):
         schema, entries = await asyncio.gather(context.data.schema(until), asyncio.to_thread(_load, models, history))
