@@ -42,7 +42,7 @@ def test_a_cell(value: Any, kind: str, name: str, shown: str) -> None:
 
 
 @pytest.mark.parametrize("value", [-0.0, -0.0004, -0.004999, "-0.0000001", Decimal("-0.00"), Decimal("-0.001")])
-@pytest.mark.parametrize("role", get_args(Role))
+@pytest.mark.parametrize("role", [role for role in get_args(Role) if role != "month"])  # those of numbers
 def test_a_number_that_rounds_to_zero_has_no_sign(value: Any, role: Role) -> None:
     for decimals in (0, 2):
         shown = cell(
