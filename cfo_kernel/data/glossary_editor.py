@@ -23,6 +23,8 @@ from cfo_kernel.errors import GlossaryInvalid, InvalidInput
 _MOST_DEPTH = 12
 _MOST_VALUES = 5_000
 _LONGEST = 10_000
+_MOST_LINES = 4_000
+"""Comparing texts takes time that grows with the square of their lines: this many may take ten seconds."""
 _PLAIN = re.compile(r"\w[\w .,/%()&+-]*")
 _COMMENT = re.compile(r"\s*#")
 _ITEM = re.compile(r"( *)(- +)?([^\s#-][^:]*):\s*(#.*)?$")
@@ -42,6 +44,9 @@ def edited(text: str, changes: Mapping[str, Any]) -> str:
         return text
     ending = "\r\n" if "\r\n" in text else "\n"
     lines = re.split(r"\r\n|\r|\n", text.rstrip("\r\n")) if text.strip() else []
+    if len(lines) > _MOST_LINES:
+        problem = f"the file has more than {_MOST_LINES:,} lines, too many to change it here; change it by hand"
+        raise GlossaryInvalid(FILE_NAME, 1, problem)
     for found in _attempts(lines, written.value, changes):
         read = glossary_reader.read_text("\n".join(found))
         if not read.faults and read.value == wanted:

@@ -134,3 +134,9 @@ def test_any_value_is_read_back_as_it_was_written(changes: dict[str, Any], text:
     except (GlossaryInvalid, InvalidInput):
         return
     assert yaml.safe_load(after) == merged(yaml.safe_load(text) or {}, changes)
+
+
+def test_a_file_of_very_many_lines_is_changed_by_hand() -> None:
+    lines = "".join(f"  t{n}:\n    name: T\n" for n in range(2_000))
+    with pytest.raises(GlossaryInvalid, match="more than 4,000 lines, too many to change it here"):
+        edited(f"tables:\n{lines}", {"company": "Ours"})
