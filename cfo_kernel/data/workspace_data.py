@@ -83,10 +83,6 @@ _NO_ROLES: Mapping[str, Known] = {}
 _KEPT_ROLES = ("percent", "points", "count", "month")
 _MOST_FACTS = 10_000
 _PATIENCE = 10  # seconds
-_NOT_INFERRED = (
-    "It is not known yet which figures are balances, repeated values or in several currencies, because the tables are "
-    "still being examined. Check the total, or ask again later."
-)
 _MAX_EXPORTS = 2
 """How many downloads are written at the same time. Others wait."""
 _TOO_MANY_DIGITS = (
@@ -224,7 +220,7 @@ class WorkspaceData:
         return meaning.model_copy(update={"measures": (*meaning.measures, *more)})
 
     async def known_meaning(self) -> Meaning | None:
-        """The meaning, or None if it takes longer to infer than a question should wait. It goes on being inferred."""
+        """The meaning, or None if inferring it takes longer than a description should wait. It goes on."""
         if self._inferring is None or self._inferring.done():
             self._inferring = asyncio.create_task(self.meaning())
         done, _ = await asyncio.wait({self._inferring}, timeout=_PATIENCE)
@@ -333,9 +329,9 @@ class WorkspaceData:
         schema = await self.schema()
         as_json = plan.model_dump(mode="json", exclude_defaults=True)
         tables = await self._tables(plan.model_dump_json(), thread_tables)
-        meaning = await self.known_meaning()
-        ready = prepare(plan, tables, schema.glossary, schema.trees, schema.lost_guards, meaning or Meaning())
-        notes = [*schema.glossary_problems[:1], *ready.notes, *(() if meaning else (_NOT_INFERRED,))]
+        meaning = await self.meaning()  # however long it takes, because without it, sums are not guarded
+        ready = prepare(plan, tables, schema.glossary, schema.trees, schema.lost_guards, meaning)
+        notes = [*schema.glossary_problems[:1], *ready.notes]
         try:
             if ready.probe_sql:
                 notes += ready.evaluate((await self.query(ready.probe_sql, cap=1, thread_tables=thread_tables)).rows[0])
